@@ -1,0 +1,2 @@
+//! The core: whether a request may pass.
+pub mod rejection;

