@@ -1,12 +1,6 @@
 //! waxseal: a reverse-proxy authentication sidecar.
 #![forbid(unsafe_code)]
 
-pub mod admin;
 pub mod decision;
-pub mod keys;
-pub mod net;
-pub mod proxy;
 pub mod secret;
-pub mod telemetry;
 pub mod time;
-pub mod upstream;

@@ -1,0 +1,242 @@
+//! Finding the token in a request: none, one, or too many (contract section 3 rule 4).
+
+use std::borrow::Cow;
+
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, ORIGIN};
+use http::{HeaderMap, Method};
+use percent_encoding::percent_decode;
+
+use super::head::RequestHead;
+use super::origin::OriginPattern;
+use super::rejection::{Code, Rejection};
+
+/// Where a token may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `Authorization: Bearer`.
+    Authorization,
+    /// A cookie of that name.
+    Cookie(Box<str>),
+    /// A parameter of the query.
+    Query(Box<str>),
+    /// Another header field, whose whole value is the token.
+    Header(HeaderName),
+}
+
+impl Place {
+    /// As the config writes it.
+    pub fn words(&self) -> String {
+        match self {
+            Place::Authorization => "header".to_owned(),
+            Place::Cookie(name) => format!("cookie:{name}"),
+            Place::Query(name) => format!("query:{name}"),
+            Place::Header(name) => format!("header:{name}"),
+        }
+    }
+}
+
+/// The one token of a request. It is unproven, and it does not print itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential<'a> {
+    /// Its bytes.
+    pub token: Cow<'a, [u8]>,
+    /// Where it was.
+    pub place: Place,
+}
+
+impl std::fmt::Debug for Credential<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credential([hidden] from {})", self.place.words())
+    }
+}
+
+impl<'a> Credential<'a> {
+    /// Finds the token in one of `places`. `origins` are those whose pages may use a token in a cookie.
+    ///
+    /// # Errors
+    /// `credential_missing`, `credential_ambiguous`, or `token_malformed` where there is a place but nothing in it.
+    pub fn find(head: &RequestHead<'a>, places: &[Place], origins: &[OriginPattern]) -> Result<Self, Rejection> {
+        let mut lines = head.headers.get_all(AUTHORIZATION).iter();
+        let authorization = lines.next();
+        if lines.next().is_some() {
+            return Err(ambiguous("two Authorization headers".to_owned()));
+        }
+        let mut found: Option<Credential<'a>> = None;
+        for place in places.iter().filter(|place| **place != Place::Authorization) {
+            for token in tokens_in(head, place, origins) {
+                let before = found.replace(Credential { token, place: place.clone() });
+                if let Some(before) = before {
+                    return Err(ambiguous(format!("a token in {} and one in {}", before.place.words(), place.words())));
+                }
+            }
+        }
+        let Some(authorization) = authorization else {
+            return found.ok_or_else(|| missing("no token in any of the places where it may be"));
+        };
+        if let Some(found) = found {
+            return Err(ambiguous(format!("an Authorization header beside a token in {}", found.place.words())));
+        }
+        if !places.contains(&Place::Authorization) {
+            return Err(missing("the token may not be in Authorization on this route"));
+        }
+        let token =
+            bearer(authorization.as_bytes()).ok_or_else(|| missing("Authorization is not of the Bearer scheme"))?;
+        if token.is_empty() {
+            return Err(Rejection::new(Code::TokenMalformed, "the Bearer credential is empty"));
+        }
+        Ok(Credential { token: Cow::Borrowed(token), place: Place::Authorization })
+    }
+}
+
+/// The token of `Bearer 1*SP token` (RFC 6750 section 2.1, RFC 9110 section 11.4), the scheme in any letter case.
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = value.split_at_checked(6)?;
+    if !scheme.eq_ignore_ascii_case(b"Bearer") {
+        return None;
+    }
+    if !rest.is_empty() && rest.first() != Some(&b' ') {
+        return None;
+    }
+    let start = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
+    rest.get(start..)
+}
+
+/// Every token in a place that is not Authorization.
+fn tokens_in<'a>(head: &RequestHead<'a>, place: &Place, origins: &[OriginPattern]) -> Vec<Cow<'a, [u8]>> {
+    match place {
+        Place::Authorization => Vec::new(),
+        Place::Header(name) => head.headers.get_all(name).iter().map(|value| Cow::Borrowed(value.as_bytes())).collect(),
+        Place::Query(name) => query_values(head.query.unwrap_or_default(), name).collect(),
+        Place::Cookie(name) if cookie_counts(head, origins) => cookie_values(head.headers, name).collect(),
+        Place::Cookie(_) => Vec::new(),
+    }
+}
+
+/// A browser sends cookies along whoever made it send the request; for a method that changes something, only the
+/// host's own pages and permitted origins may rely on that.
+fn cookie_counts(head: &RequestHead<'_>, origins: &[OriginPattern]) -> bool {
+    let safe = |method: &Method| matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    if head.methods().all(safe) {
+        return true;
+    }
+    head.headers.get_all(ORIGIN).iter().all(|origin| {
+        let Ok(origin) = origin.to_str() else { return false };
+        origins.iter().any(|pattern| pattern.matches(origin)) || head.is_own_origin(origin)
+    })
+}
+
+fn cookie_values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = Cow<'a, [u8]>> {
+    headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';')).filter_map(
+        move |pair| {
+            let pair = pair.trim_ascii();
+            let at = pair.iter().position(|byte| *byte == b'=')?;
+            let (key, value) = pair.split_at_checked(at)?;
+            (key.trim_ascii() == name.as_bytes())
+                .then(|| Cow::Borrowed(value.get(1..).unwrap_or_default().trim_ascii()))
+        },
+    )
+}
+
+fn query_values<'a>(query: &'a str, name: &str) -> impl Iterator<Item = Cow<'a, [u8]>> {
+    query.split('&').filter_map(move |pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (Cow::from(percent_decode(key.as_bytes())) == name.as_bytes()).then(|| percent_decode(value.as_bytes()).into())
+    })
+}
+
+fn missing(why: &'static str) -> Rejection {
+    Rejection::new(Code::CredentialMissing, why)
+}
+
+fn ambiguous(why: String) -> Rejection {
+    Rejection::new(Code::CredentialAmbiguous, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::head::tests::Asked;
+
+    const HEADER: &[Place] = &[Place::Authorization];
+
+    fn found(asked: &Asked, places: &[Place]) -> Result<(String, Place), Code> {
+        let own = [OriginPattern::parse("https://app.example").unwrap()];
+        Credential::find(&asked.head(), places, &own)
+            .map(|found| (String::from_utf8(found.token.into_owned()).unwrap(), found.place))
+            .map_err(|rejection| rejection.code())
+    }
+
+    #[test]
+    fn the_scheme_is_bearer_in_any_letter_case_and_at_least_one_blank() {
+        for (value, expected) in [
+            ("Bearer x", Ok("x")),
+            ("bearer x", Ok("x")),
+            ("BeArEr   x", Ok("x")),
+            ("Bearer Bearer x", Ok("Bearer x")),
+            ("Bearer", Err(Code::TokenMalformed)),
+            ("Bearer ", Err(Code::TokenMalformed)),
+            ("", Err(Code::CredentialMissing)),
+            ("Basic x", Err(Code::CredentialMissing)),
+            ("Bearer\tx", Err(Code::CredentialMissing)),
+            ("Bearer: x", Err(Code::CredentialMissing)),
+            ("Bearerx", Err(Code::CredentialMissing)),
+            ("x", Err(Code::CredentialMissing)),
+        ] {
+            let asked = Asked::new("POST", "/x").header("authorization", value);
+            assert_eq!(
+                found(&asked, HEADER),
+                expected.map(|token| (token.to_owned(), Place::Authorization)),
+                "{value:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn two_credentials_are_one_too_many() {
+        let cookie = Place::Cookie("t".into());
+        let both = [Place::Authorization, cookie.clone()];
+        let twice = Asked::new("GET", "/x").header("authorization", "Bearer a").header("authorization", "Bearer a");
+        assert_eq!(found(&twice, HEADER), Err(Code::CredentialAmbiguous));
+        let beside = Asked::new("GET", "/x").header("authorization", "Basic a").header("cookie", "t=b");
+        assert_eq!(found(&beside, &both), Err(Code::CredentialAmbiguous));
+        assert_eq!(found(&beside, &[cookie]), Err(Code::CredentialAmbiguous));
+        let cookies = Asked::new("GET", "/x").header("cookie", "t=a; t=b");
+        assert_eq!(found(&cookies, &both), Err(Code::CredentialAmbiguous));
+        let query = Asked::new("GET", "/x?t=a&%74=b");
+        assert_eq!(found(&query, &[Place::Query("t".into())]), Err(Code::CredentialAmbiguous));
+    }
+
+    #[test]
+    fn a_token_elsewhere_counts_only_where_it_may_be() {
+        let asked = Asked::new("GET", "/x?t=q").header("cookie", "a=1; t=c").header("x-token", "h");
+        assert_eq!(found(&asked, HEADER), Err(Code::CredentialMissing));
+        for (place, token) in [
+            (Place::Query("t".into()), "q"),
+            (Place::Cookie("t".into()), "c"),
+            (Place::Header(HeaderName::from_static("x-token")), "h"),
+        ] {
+            assert_eq!(found(&asked, std::slice::from_ref(&place)), Ok((token.to_owned(), place)));
+        }
+        let bearer = Asked::new("GET", "/x").header("authorization", "Bearer a");
+        assert_eq!(found(&bearer, &[Place::Query("t".into())]), Err(Code::CredentialMissing));
+    }
+
+    #[test]
+    fn a_cookie_does_not_count_for_a_foreign_page_that_changes_something() {
+        let places = [Place::Cookie("t".into())];
+        for (method, origin, good) in [
+            ("GET", Some("https://evil.example"), true),
+            ("POST", None, true),
+            ("POST", Some("https://oms.example"), true),
+            ("POST", Some("https://app.example"), true),
+            ("POST", Some("https://evil.example"), false),
+            ("DELETE", Some("null"), false),
+        ] {
+            let mut asked = Asked::new(method, "/x").header("cookie", "t=c");
+            if let Some(origin) = origin {
+                asked = asked.header("origin", origin);
+            }
+            assert_eq!(found(&asked, &places).is_ok(), good, "{method} {origin:?}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Proofs that succeeded, so that a token that is sent again is not proven again.
+//!
+//! A memo saves work and never changes an answer: what is remembered is that a signature was found good under certain
+//! keys and rules, by the exact bytes of the token; time, revocation and policy are looked at anew on every request.
+//! Only successes are remembered, so junk cannot push out the good.
+
+use std::hash::{Hash, Hasher, RandomState};
+use std::sync::Arc;
+
+use equivalent::Equivalent;
+use quick_cache::unsync::{Cache, DefaultLifecycle};
+use quick_cache::{OptionsBuilder, Weighter};
+
+use super::keys::Stamp;
+use super::principal::Principal;
+use crate::secret::Secret;
+
+/// Remembers proofs, bounded by number and by bytes. Belongs to one worker.
+pub struct Memo(Option<Proofs>);
+
+type Proofs = Cache<Bytes, Proof, Weight, RandomState, DefaultLifecycle<Bytes, Proof>>;
+
+/// A token's bytes: wiped on drop, compared whole after the hash.
+struct Bytes(Secret<Vec<u8>>);
+
+struct Proof {
+    /// The stamps of the issuers that were asked, up to the one that proved the token.
+    asked: Box<[Stamp]>,
+    principal: Arc<Principal>,
+}
+
+#[derive(Clone)]
+struct Weight {
+    /// What an entry weighs at least, so that the number of entries is bounded together with their bytes.
+    least: u64,
+}
+
+impl Weighter<Bytes, Proof> for Weight {
+    fn weight(&self, token: &Bytes, _: &Proof) -> u64 {
+        // The claims are at most as long as the token and are kept decoded beside it.
+        (token.0.expose().len() as u64 * 4 + 512).max(self.least)
+    }
+}
+
+impl Memo {
+    /// A memo of at most so many entries and so many bytes; none of either turns it off.
+    pub fn new(entries: usize, bytes: u64) -> Self {
+        if entries == 0 || bytes == 0 {
+            return Self::off();
+        }
+        let least = (bytes / entries as u64).max(1);
+        let options = OptionsBuilder::new().estimated_items_capacity(entries).weight_capacity(bytes).build();
+        let cache = options.ok().map(|options| {
+            Cache::with_options(options, Weight { least }, RandomState::new(), DefaultLifecycle::default())
+        });
+        Self(cache)
+    }
+
+    /// A memo that remembers nothing.
+    pub fn off() -> Self {
+        Self(None)
+    }
+
+    /// The proof of a token, if `still` says that the same issuers would be asked first, unchanged.
+    pub(super) fn recall(
+        &mut self,
+        token: &[u8],
+        still: impl FnOnce(&Principal, &[Stamp]) -> bool,
+    ) -> Option<Arc<Principal>> {
+        let proof = self.0.as_mut()?.get(&Token(token))?;
+        still(&proof.principal, &proof.asked).then(|| Arc::clone(&proof.principal))
+    }
+
+    /// Remembers that the last of `asked` proved the token.
+    pub(super) fn remember(&mut self, token: &[u8], asked: Box<[Stamp]>, principal: Arc<Principal>) {
+        if let Some(cache) = &mut self.0 {
+            cache.insert(Bytes(Secret::new(token.to_vec())), Proof { asked, principal });
+        }
+    }
+}
+
+impl std::fmt::Debug for Memo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(cache) => write!(f, "Memo({} proofs)", cache.len()),
+            None => f.write_str("Memo(off)"),
+        }
+    }
+}
+
+impl Hash for Bytes {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.expose().as_slice().hash(state);
+    }
+}
+
+impl PartialEq for Bytes {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Bytes {}
+
+/// A token that is looked for; hashes as [`Bytes`] does.
+#[derive(Hash)]
+struct Token<'t>(&'t [u8]);
+
+impl Equivalent<Bytes> for Token<'_> {
+    fn equivalent(&self, token: &Bytes) -> bool {
+        // Who can make two tokens meet here already has the token: the hash is seeded at random.
+        self.0 == token.0.expose().as_slice()
+    }
+}

@@ -1,0 +1,389 @@
+//! All routes of a configuration, and the search among them.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use super::super::head::RequestHead;
+use super::super::path::{fold, trim};
+use super::pattern::{Name, Partial, Pattern, Segment};
+use super::{Fit, Held, HostPattern, Route, RouteId};
+
+/// The routes, ready to be searched.
+#[derive(Debug)]
+pub struct RouteTable {
+    routes: Vec<Route>,
+    nodes: Vec<Node>,
+    hosts: Vec<HostPattern>,
+}
+
+/// What can come at one depth of a path.
+#[derive(Debug, Default)]
+struct Node {
+    /// Literal segments, folded and sorted.
+    literals: Vec<(Box<str>, usize)>,
+    /// Bytes of the longest of them.
+    longest: usize,
+    /// Partly literal segments, the most specific first.
+    partials: Vec<(Partial, u32, usize)>,
+    any: Option<usize>,
+    /// Patterns that end here.
+    here: Vec<Entry>,
+    /// Patterns that end in `**` here.
+    deep: Vec<Entry>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    route: RouteId,
+    pattern: usize,
+}
+
+/// Two routes of which neither is more specific although both could match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tie {
+    /// The one that stands first.
+    pub first: RouteId,
+    /// The one that stands second.
+    pub second: RouteId,
+    /// A path that both name.
+    pub path: Box<str>,
+}
+
+impl RouteTable {
+    /// A table of `routes`, the last of which is the default for what no other names.
+    ///
+    /// # Errors
+    /// Every tie.
+    pub fn build(routes: Vec<Route>) -> Result<Self, Vec<Tie>> {
+        let ties = ties(&routes);
+        if !ties.is_empty() {
+            return Err(ties);
+        }
+        let mut table = Self { nodes: vec![Node::default()], hosts: Vec::new(), routes: Vec::new() };
+        for (id, route) in routes.iter().enumerate() {
+            table.hosts.extend(route.hosts.iter().cloned());
+            for (pattern, _) in route.patterns.iter().enumerate() {
+                table.insert(&routes, Entry { route: RouteId(id), pattern });
+            }
+        }
+        for node in &mut table.nodes {
+            node.literals.sort_by(|(own, _), (other, _)| own.cmp(other));
+            node.longest = node.literals.iter().map(|(own, _)| own.len()).max().unwrap_or(0);
+            node.partials.sort_by_key(|(_, rank, _)| *rank);
+        }
+        table.routes = routes;
+        Ok(table)
+    }
+
+    /// The route of that place; the default route for a place that is none.
+    pub fn route(&self, id: RouteId) -> Option<&Route> {
+        self.routes.get(id.0)
+    }
+
+    /// Every route, the default one last.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// The default route.
+    pub fn unmatched(&self) -> RouteId {
+        RouteId(self.routes.len().saturating_sub(1))
+    }
+
+    /// The routes whose demands hold for a request. Always finds: the default is a route too.
+    pub fn find(&self, head: &RequestHead<'_>) -> Held {
+        let host = head.authority.map(|authority| authority.host());
+        let stranger = !self.hosts.is_empty() && !host.is_some_and(|host| self.names_host(host));
+        let mut found = Found { fits: Vec::new(), unmatched: false };
+        for (text, guards_only) in head.readings.iter() {
+            for method in head.methods() {
+                let below = text.get(1..).filter(|rest| !rest.is_empty());
+                let mut search = Search { table: self, path: text, host, method, best: None, guards: None };
+                search.descend(0, below);
+                match search.best {
+                    Some((fit, id)) if !guards_only || self.route(id).is_some_and(Route::is_guard) => {
+                        found.add(fit, id)
+                    }
+                    None if !guards_only => found.unmatched = true,
+                    _ => {}
+                }
+                if stranger {
+                    // Nobody knows which of its hosts the server behind will take this one for.
+                    let mut search = Search { guards: Some(Vec::new()), best: None, ..search };
+                    search.descend(0, below);
+                    search.guards.into_iter().flatten().for_each(|(fit, id)| found.add(fit, id));
+                }
+            }
+        }
+        found.held(self.unmatched())
+    }
+
+    fn names_host(&self, host: &str) -> bool {
+        self.hosts.iter().any(|pattern| pattern.matches(host))
+    }
+
+    fn node(&self, at: usize) -> Option<&Node> {
+        self.nodes.get(at)
+    }
+
+    fn insert(&mut self, routes: &[Route], entry: Entry) {
+        let Some(pattern) = routes.get(entry.route.0).and_then(|route| route.patterns.get(entry.pattern)) else {
+            return;
+        };
+        let mut at = 0;
+        for (segment, rank) in pattern.segments.iter().zip(pattern.ranks.iter()) {
+            at = self.child(at, segment, *rank);
+        }
+        if let Some(node) = self.nodes.get_mut(at) {
+            if pattern.deep { node.deep.push(entry) } else { node.here.push(entry) }
+        }
+    }
+
+    /// The node below `at` for a segment, made where there is none.
+    fn child(&mut self, at: usize, segment: &Segment, rank: u32) -> usize {
+        let next = self.nodes.len();
+        let Some(node) = self.nodes.get_mut(at) else { return at };
+        let known = match segment {
+            Segment::Literal(literal) => {
+                let folded = fold(literal);
+                let known = node.literals.iter().find(|(own, _)| **own == *folded).map(|(_, child)| *child);
+                if known.is_none() {
+                    node.literals.push((folded.as_ref().into(), next));
+                }
+                known
+            }
+            Segment::Partial(partial) => {
+                let known =
+                    node.partials.iter().find(|(own, _, _)| own.folded == partial.folded).map(|(_, _, child)| *child);
+                if known.is_none() {
+                    node.partials.push((partial.clone(), rank, next));
+                }
+                known
+            }
+            Segment::Any => {
+                let known = node.any;
+                node.any = known.or(Some(next));
+                known
+            }
+        };
+        known.unwrap_or_else(|| {
+            self.nodes.push(Node::default());
+            next
+        })
+    }
+}
+
+/// One walk through the table for one reading and one method.
+struct Search<'s> {
+    table: &'s RouteTable,
+    path: &'s str,
+    host: Option<&'s str>,
+    method: &'s http::Method,
+    /// The most specific route found; where it is set the walk is over.
+    best: Option<(Fit, RouteId)>,
+    /// Where present: every guard that names a host is wanted, whatever the host, instead of the best route.
+    guards: Option<Vec<(Fit, RouteId)>>,
+}
+
+impl Search<'_> {
+    /// Looks at everything below a node, the most specific first. `rest` is what of the path is left.
+    fn descend(&mut self, at: usize, rest: Option<&str>) {
+        let Some(node) = self.table.node(at).filter(|_| self.best.is_none()) else { return };
+        let Some(rest) = rest else {
+            self.take(&node.here, false, false);
+            self.take(&node.deep, false, false);
+            return;
+        };
+        if rest.is_empty() {
+            // A trailing slash: guards hold as if it were not there.
+            self.take(&node.here, true, false);
+        }
+        let (segment, below) = match rest.split_once('/') {
+            Some((segment, below)) => (segment, Some(below)),
+            None => (rest, None),
+        };
+        self.literals(node, segment, below);
+        self.partials(node, segment, below);
+        if let Some(child) = node.any.filter(|_| !segment.is_empty()) {
+            self.descend(child, below);
+        }
+        self.take(&node.deep, false, false);
+        self.take(&node.here, true, true);
+    }
+
+    /// The literal children that a segment may mean: itself, then without its suffixes.
+    fn literals(&mut self, node: &Node, segment: &str, below: Option<&str>) {
+        let trimmed = trim(segment);
+        let owned;
+        let name: &str = if segment.is_ascii() {
+            trimmed
+        } else {
+            owned = fold(segment);
+            &owned
+        };
+        if let Some(child) = literal(node, name) {
+            self.descend(child, below);
+        }
+        // The longest stem first. What is longer than any literal, blanks and dots aside, cannot be one. Several dots in
+        // a row leave one stem, so that no run of them is gone over twice.
+        let mut left = name;
+        while let Some(at) = left.rfind('.') {
+            left = trim(left.get(..at).unwrap_or_default());
+            if let Some(child) = (left.len() <= node.longest).then(|| literal(node, left)).flatten() {
+                self.suffixed(child);
+            }
+        }
+    }
+
+    /// The partly literal children that a segment fits.
+    fn partials(&mut self, node: &Node, segment: &str, below: Option<&str>) {
+        if node.partials.is_empty() {
+            return;
+        }
+        let name = Name::of(segment);
+        for alike in node.partials.chunk_by(|(_, one, _), (_, other, _)| one == other) {
+            if self.best.is_some() {
+                return;
+            }
+            // Of those that are equally specific what comes further down decides.
+            let mut closest: Option<(Fit, RouteId)> = None;
+            for (partial, _, child) in alike {
+                match partial.fits(&name) {
+                    Some(false) => self.descend(*child, below),
+                    Some(true) => self.suffixed(*child),
+                    None => {}
+                }
+                let found = self.best.take();
+                closest = match (closest, found) {
+                    (Some(closest), Some(found)) if found.0 < closest.0 => Some(found),
+                    (closest, found) => closest.or(found),
+                };
+            }
+            self.best = closest;
+        }
+    }
+
+    /// A segment that is a pattern's last but for a suffix (`.json`): its guards hold, for everything below as well.
+    fn suffixed(&mut self, child: usize) {
+        if let Some(node) = self.table.node(child) {
+            self.take(&node.here, true, true);
+            self.take(&node.deep, true, true);
+        }
+    }
+
+    /// Looks at the routes that end at a node. `wide`: guards alone; `implied`: the pattern did not say so much.
+    fn take(&mut self, entries: &[Entry], wide: bool, implied: bool) {
+        if self.best.is_some() {
+            return;
+        }
+        let mut best: Option<(Fit, RouteId)> = None;
+        for entry in entries {
+            let Some(route) = self.table.route(entry.route) else { continue };
+            let Some(pattern) = route.patterns.get(entry.pattern) else { continue };
+            if !route.is_guard() && (wide || !pattern.matches_exactly(self.path)) {
+                continue;
+            }
+            let Some(method) = route.method_fit(self.method) else { continue };
+            let fit = |host| Fit { ranks: pattern.ranks.clone(), implied, host, method };
+            if let Some(guards) = &mut self.guards {
+                if route.is_guard() && !route.hosts.is_empty() {
+                    guards.push((fit(0), entry.route));
+                }
+                continue;
+            }
+            let Some(host) = route.host_fit(self.host) else { continue };
+            let candidate = (fit(host), entry.route);
+            if best.as_ref().is_none_or(|best| candidate.0 < best.0) {
+                best = Some(candidate);
+            }
+        }
+        self.best = best;
+    }
+}
+
+/// The child for a literal, `name` being folded but for the letter case of ASCII.
+fn literal(node: &Node, name: &str) -> Option<usize> {
+    let compare = |own: &str| -> Ordering { own.bytes().cmp(name.bytes().map(|byte| byte.to_ascii_lowercase())) };
+    let at = node.literals.binary_search_by(|(own, _)| compare(own)).ok()?;
+    node.literals.get(at).map(|(_, child)| *child)
+}
+
+/// What the readings of one request fell under.
+struct Found {
+    fits: Vec<(Fit, RouteId)>,
+    unmatched: bool,
+}
+
+impl Found {
+    fn add(&mut self, fit: Fit, id: RouteId) {
+        match self.fits.iter_mut().find(|(_, known)| *known == id) {
+            Some((known, _)) if fit < *known => *known = fit,
+            Some(_) => {}
+            None => self.fits.push((fit, id)),
+        }
+    }
+
+    fn held(mut self, unmatched: RouteId) -> Held {
+        self.fits.sort_by(|(own, _), (other, _)| own.cmp(other));
+        let mut ids = self.fits.into_iter().map(|(_, id)| id);
+        match ids.next() {
+            None => Held { lead: unmatched, others: Vec::new() },
+            Some(lead) => Held { lead, others: ids.chain(self.unmatched.then_some(unmatched)).collect() },
+        }
+    }
+}
+
+/// Every pair of routes of which neither is more specific although both could match.
+fn ties(routes: &[Route]) -> Vec<Tie> {
+    let mut alike: HashMap<Vec<String>, Vec<Entry>> = HashMap::new();
+    for (id, route) in routes.iter().enumerate() {
+        for (at, pattern) in route.patterns.iter().enumerate() {
+            alike.entry(shape(pattern)).or_default().push(Entry { route: RouteId(id), pattern: at });
+        }
+    }
+    let mut ties = Vec::new();
+    for group in alike.values() {
+        for (at, first) in group.iter().enumerate() {
+            for second in group.iter().skip(at + 1) {
+                ties.extend(tie(routes, *first, *second));
+            }
+        }
+    }
+    ties.sort_by_key(|tie| (tie.first, tie.second));
+    ties.dedup_by_key(|tie| (tie.first, tie.second));
+    ties
+}
+
+/// What two patterns have in common when neither is more specific.
+fn shape(pattern: &Pattern) -> Vec<String> {
+    let of = |(segment, rank): (&Segment, &u32)| match segment {
+        Segment::Literal(literal) => format!("={}", fold(literal)),
+        Segment::Partial(_) | Segment::Any => format!("*{rank}"),
+    };
+    pattern.segments.iter().zip(pattern.ranks.iter()).map(of).chain(pattern.deep.then(|| "**".to_owned())).collect()
+}
+
+fn tie(routes: &[Route], first: Entry, second: Entry) -> Option<Tie> {
+    let (one, other) = (routes.get(first.route.0)?, routes.get(second.route.0)?);
+    let (path, against) = (one.patterns.get(first.pattern)?, other.patterns.get(second.pattern)?);
+    let paths = path.segments.iter().zip(&against.segments).all(|pair| match pair {
+        (Segment::Partial(own), Segment::Partial(other)) => own.overlaps(other),
+        _ => true,
+    });
+    let methods = match (one.methods.is_empty(), other.methods.is_empty()) {
+        (true, true) => true,
+        (false, false) => one.methods.iter().any(|method| other.method_fit(method) == Some(0)),
+        _ => false,
+    };
+    let hosts = match (one.hosts.is_empty(), other.hosts.is_empty()) {
+        (true, true) => true,
+        (false, false) => one.hosts.iter().any(|host| other.hosts.contains(host)),
+        _ => false,
+    };
+    let same_route_twice = first.route == second.route;
+    (paths && methods && hosts && !same_route_twice).then(|| Tie {
+        first: first.route,
+        second: second.route,
+        path: path.as_str().into(),
+    })
+}

@@ -1,0 +1,70 @@
+//! The outcome of a decision.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+
+use super::credential::Place;
+use super::principal::Principal;
+use super::rejection::Rejection;
+use super::route::{Held, RouteId};
+use crate::time::UnixSeconds;
+
+/// A verdict, and what it was about.
+#[derive(Debug)]
+pub struct Decision {
+    /// The route that gives the request its name.
+    pub route: RouteId,
+    /// Who was proven, also where that did not suffice.
+    pub principal: Option<Arc<Principal>>,
+    /// Whether a proof was remembered; `None`: none was looked for.
+    pub remembered: Option<bool>,
+    /// The outcome.
+    pub verdict: Verdict,
+}
+
+/// Whether a request may pass.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It may.
+    Allow(Permit),
+    /// It may not.
+    Reject(Rejection),
+}
+
+/// Proof that a request may pass. Only a decision makes one, and forwarding uses it up.
+#[derive(Debug)]
+pub struct Permit {
+    pub(super) held: Held,
+    pub(super) until: Option<UnixSeconds>,
+    pub(super) identity: Vec<(HeaderName, HeaderValue)>,
+    pub(super) credential: Option<Place>,
+    pub(super) lifted: Option<Rejection>,
+}
+
+impl Permit {
+    /// The routes whose demands were met, the most specific first.
+    pub fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// When what was opened with it must end; `None`: it rests on no token.
+    pub fn until(&self) -> Option<UnixSeconds> {
+        self.until
+    }
+
+    /// The headers that tell the upstream who was proven.
+    pub fn identity(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.identity
+    }
+
+    /// Where the token was; `None`: none was looked at, or none was found.
+    pub fn credential(&self) -> Option<&Place> {
+        self.credential.as_ref()
+    }
+
+    /// What would have refused the request, were its route not in report mode.
+    pub fn lifted(&self) -> Option<&Rejection> {
+        self.lifted.as_ref()
+    }
+}

@@ -1,0 +1,197 @@
+//! From token to principal (contract section 3 rule 5).
+//!
+//! Cheap looks come first: size, form, algorithm and key id are judged before any signature is computed, so that a
+//! stranger cannot make waxseal work at will. Nothing that a token says chooses how it is checked.
+
+use std::sync::Arc;
+
+use super::claims::{Claims, malformed};
+use super::jws::Jws;
+use super::keys::{Algorithm, Issuer, IssuerId, IssuerSlot, KeySet, Stamp};
+use super::memo::Memo;
+use super::principal::Principal;
+use super::rejection::{Code, Rejection};
+use super::snapshot::Snapshot;
+use crate::time::UnixSeconds;
+
+/// A proof, and whether it was remembered.
+#[derive(Debug)]
+pub(super) struct Proof {
+    pub(super) principal: Arc<Principal>,
+    pub(super) remembered: bool,
+}
+
+/// Proves a token by one of `issuers`, which are asked in their order.
+pub(super) fn prove(
+    token: &[u8],
+    issuers: &[IssuerId],
+    snapshot: &Snapshot,
+    memo: &mut Memo,
+) -> Result<Proof, Rejection> {
+    let known = memo.recall(token, |principal, asked| {
+        let mut now = candidates(snapshot, issuers, principal.iss.as_deref());
+        let mut last = None;
+        let unchanged = asked.iter().all(|stamp| {
+            let asked_now = now.next().filter(|(_, slot)| slot.stamp() == *stamp);
+            last = asked_now.map(|(id, _)| id);
+            last.is_some()
+        });
+        // A memo outlives a configuration: the same issuer may stand in another place now.
+        unchanged && last == Some(principal.issuer)
+    });
+    if let Some(principal) = known {
+        return Ok(Proof { principal, remembered: true });
+    }
+    let jws = Jws::parse(token)?;
+    let iss: Option<Box<str>> = jws.unverified_claims().text("iss")?.map(Box::from);
+    let mut asked: Vec<Stamp> = Vec::new();
+    let mut furthest: Option<Miss> = None;
+    for (id, slot) in candidates(snapshot, issuers, iss.as_deref()) {
+        asked.push(slot.stamp());
+        match check_signature(&jws, slot) {
+            Ok(()) => {
+                let principal = Arc::new(principal(id, &slot.issuer, jws)?);
+                memo.remember(token, asked.into(), Arc::clone(&principal));
+                return Ok(Proof { principal, remembered: false });
+            }
+            Err(miss) => furthest = furthest.max(Some(miss)),
+        }
+    }
+    Err(furthest.map_or_else(|| no_issuer(iss.as_deref()), |miss| miss.rejection(&jws)))
+}
+
+/// The issuers that could have issued a token under that `iss`, in the order in which they are asked.
+fn candidates<'s>(
+    snapshot: &'s Snapshot,
+    issuers: &'s [IssuerId],
+    iss: Option<&'s str>,
+) -> impl Iterator<Item = (IssuerId, &'s IssuerSlot)> {
+    let all = issuers.iter().filter_map(|id| snapshot.issuers.get(id.0).map(|slot| (*id, slot)));
+    all.filter(move |(_, slot)| {
+        let own = &slot.issuer.issuers;
+        own.is_empty() || iss.is_some_and(|iss| own.iter().any(|own| **own == *iss))
+    })
+}
+
+/// How far a token came with one issuer, the farther the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Miss {
+    Algorithm,
+    Kid,
+    Signature,
+    /// The issuer has no keys, and one of them could have proven the token.
+    Lacking,
+}
+
+impl Miss {
+    fn rejection(self, jws: &Jws<'_>) -> Rejection {
+        match self {
+            Miss::Algorithm => Rejection::new(
+                Code::AlgorithmNotAllowed,
+                format!("no key of the issuer verifies {:?}", jws.algorithm()),
+            ),
+            Miss::Kid => {
+                Rejection::new(Code::UnknownKey, format!("no key is called {:?}", jws.kid().unwrap_or_default()))
+            }
+            Miss::Signature => Rejection::new(Code::SignatureInvalid, "the signature is of no known key"),
+            Miss::Lacking => {
+                Rejection::new(Code::KeysUnavailable, "an issuer that may have signed the token has no keys now")
+            }
+        }
+    }
+}
+
+fn check_signature(jws: &Jws<'_>, slot: &IssuerSlot) -> Result<(), Miss> {
+    let algorithm = Algorithm::named(jws.algorithm()).ok_or(Miss::Algorithm)?;
+    if !slot.issuer.algorithms.contains(algorithm) {
+        return Err(Miss::Algorithm);
+    }
+    let keys: &KeySet = slot.keys.as_ref().ok_or(Miss::Lacking)?;
+    let named = |id: Option<&str>| id.is_none() || jws.kid().is_none() || id == jws.kid();
+    let mut miss = if keys.keys().iter().any(|key| named(key.id())) { Miss::Algorithm } else { Miss::Kid };
+    for key in keys.keys().iter().filter(|key| named(key.id()) && key.algorithms().contains(algorithm)) {
+        if key.verifies(algorithm, jws.signed(), jws.signature()) {
+            return Ok(());
+        }
+        miss = Miss::Signature;
+    }
+    Err(miss)
+}
+
+fn no_issuer(iss: Option<&str>) -> Rejection {
+    let detail = match iss {
+        Some(iss) => format!("no issuer of the route issues under {iss:?}"),
+        None => "the token has no iss, and every issuer of the route has one".to_owned(),
+    };
+    Rejection::new(Code::IssuerMismatch, detail)
+}
+
+/// Builds the principal of a token whose signature is good, by the rules of its issuer.
+fn principal(id: IssuerId, issuer: &Issuer, jws: Jws<'_>) -> Result<Principal, Rejection> {
+    if !issuer.types.accept(jws.typ()) {
+        let detail = format!("expected one of {:?}, found typ {:?}", issuer.types.names, jws.typ());
+        return Err(Rejection::new(Code::TokenType, detail));
+    }
+    let claims = jws.into_claims();
+    let expires = claims.date("exp")?.ok_or_else(|| missing("exp"))?;
+    let (not_before, issued_at) = (claims.date("nbf")?, claims.date("iat")?);
+    let audiences = claims.texts("aud")?;
+    if let Some(absent) = issuer.require.iter().find(|path| path.find(&claims).is_none()) {
+        return Err(missing(absent.as_str()));
+    }
+    let subject = issuer.subject.find(&claims).ok_or_else(|| missing(issuer.subject.as_str()))?;
+    let subject = subject.as_str().ok_or_else(|| malformed(issuer.subject.as_str(), "text", subject))?.into();
+    if let Some(longest) = issuer.max_lifetime {
+        let issued = issued_at.ok_or_else(|| missing("iat"))?;
+        let lifetime = expires.since(issued);
+        if lifetime > longest {
+            let detail = format!("the token lives {lifetime} s, at most {longest} s are taken");
+            return Err(Rejection::new(Code::TokenTooLongLived, detail));
+        }
+    }
+    Ok(Principal {
+        issuer: id,
+        issuer_name: Arc::clone(&issuer.name),
+        iss: claims.text("iss")?.map(Box::from),
+        subject,
+        audiences,
+        scopes: scopes(&claims),
+        expires,
+        not_before,
+        issued_at,
+        token_id: claims.get("jti").and_then(|id| id.as_str()).map(Box::from),
+        bound: claims.get("cnf").is_some(),
+        claims,
+    })
+}
+
+/// The granted scopes: `scope` as text (RFC 8693 section 4.2), `scp` as a list. What is neither grants nothing.
+fn scopes(claims: &Claims) -> Vec<Box<str>> {
+    let text = claims.get("scope").and_then(|scope| scope.as_str()).unwrap_or_default();
+    let list = claims.get("scp").and_then(|scopes| scopes.as_array()).map(Vec::as_slice).unwrap_or_default();
+    let members = list.iter().filter_map(|scope| scope.as_str());
+    text.split(' ').filter(|scope| !scope.is_empty()).chain(members).map(Box::from).collect()
+}
+
+fn missing(claim: &str) -> Rejection {
+    Rejection::new(Code::ClaimMissing, format!("the token has no claim {claim:?}"))
+}
+
+/// Whether the token holds now. Looked at on every request, also where its proof was remembered.
+pub(super) fn check_time(principal: &Principal, issuer: &Issuer, now: UnixSeconds) -> Result<(), Rejection> {
+    let ends = principal.expires.plus(issuer.leeway);
+    if now >= ends {
+        let detail = format!("exp was {}, it is {now}", principal.expires);
+        return Err(Rejection::new(Code::TokenExpired, detail));
+    }
+    for (name, moment) in [("nbf", principal.not_before), ("iat", principal.issued_at)] {
+        if let Some(moment) = moment.filter(|moment| *moment > now.plus(issuer.leeway)) {
+            let detail = format!("{name} is {moment}, it is {now}");
+            return Err(Rejection::new(Code::TokenNotYetValid, detail));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,1 +1,0 @@
-//! Where key sets come from; beside the path of a request, never on it.
