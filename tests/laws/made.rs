@@ -1,0 +1,188 @@
+//! What the laws are put to: configurations, requests, tokens.
+
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::header::HOST;
+use http::{HeaderName, Request};
+use http_body_util::Empty;
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use waxseal::decision::claims::ClaimPath;
+use waxseal::decision::credential::Place;
+use waxseal::decision::decide;
+use waxseal::decision::forwarding::{Forwarding, HeaderRules};
+use waxseal::decision::head::RequestHead;
+use waxseal::decision::keys::{Algorithm, Issuer, IssuerId, IssuerSlot, Key, KeySet, TokenTypes};
+use waxseal::decision::memo::Memo;
+use waxseal::decision::policy::{Policy, Requirement};
+use waxseal::decision::rejection::Code;
+use waxseal::decision::route::{Mode, Pattern, Route, RouteTable};
+use waxseal::decision::snapshot::Snapshot;
+use waxseal::decision::verdict::Verdict;
+use waxseal::time::UnixSeconds;
+
+/// The moment at which the laws judge unless they say otherwise.
+pub const NOW: f64 = 1_800_000_000.0;
+/// The same in whole seconds, as tokens say it.
+pub const NOW_WHOLE: i64 = 1_800_000_000;
+
+/// How often each law is put to the test.
+pub fn cases(usual: u32) -> Config {
+    let asked = std::env::var("WAXSEAL_LAW_CASES").ok().and_then(|number| number.parse().ok());
+    Config { cases: asked.unwrap_or(usual), failure_persistence: None, ..Config::default() }
+}
+
+/// A request, with a token where there is one.
+pub fn request(method: &str, target: &str, token: Option<&str>) -> Option<Request<Empty<Bytes>>> {
+    let mut request = Request::builder().method(method).uri(target).header(HOST, "oms.example");
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    request.body(Empty::new()).ok()
+}
+
+/// What became of a request, in a form that can be compared.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    Passes { identity: Vec<(String, String)>, until: Option<f64>, lifted: Option<Code> },
+    Refused(Code),
+}
+
+impl Outcome {
+    pub fn passes(&self) -> bool {
+        matches!(self, Outcome::Passes { .. })
+    }
+}
+
+/// Judges a request from its head to its verdict.
+pub fn judge(request: &Request<Empty<Bytes>>, snapshot: &Snapshot, memo: &mut Memo, now: f64) -> Outcome {
+    let head = match RequestHead::of(request) {
+        Ok(head) => head,
+        Err(rejection) => return Outcome::Refused(rejection.code()),
+    };
+    match decide(&head, snapshot, memo, UnixSeconds::new(now).unwrap()).verdict {
+        Verdict::Reject(rejection) => Outcome::Refused(rejection.code()),
+        Verdict::Allow(permit) => Outcome::Passes {
+            identity: permit
+                .identity()
+                .iter()
+                .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
+                .collect(),
+            until: permit.until().map(UnixSeconds::seconds),
+            lifted: permit.lifted().map(|rejection| rejection.code()),
+        },
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A key of the laws, by number.
+pub fn secret(number: u8) -> Vec<u8> {
+    vec![b'a' + number; 64]
+}
+
+/// A compact JWS over these texts, signed with HMAC-SHA-512 by the key of that number.
+pub fn token(header: &str, claims: &str, key: u8) -> String {
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA512, &secret(key)), signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag))
+}
+
+/// An issuer with these keys, that issues under these names.
+pub fn issuer(name: &str, iss: &[&str], keys: &[u8], leeway: f64) -> IssuerSlot {
+    let algorithms = [Algorithm::HS512].into_iter().collect();
+    let issuer = Issuer {
+        name: name.into(),
+        issuers: iss.iter().map(|iss| Box::from(*iss)).collect(),
+        audiences: vec![],
+        algorithms,
+        subject: ClaimPath::new("sub"),
+        leeway,
+        max_lifetime: None,
+        require: vec![],
+        types: TokenTypes::default(),
+    };
+    let keys = keys.iter().map(|number| Key::hmac(None, &secret(*number), algorithms, false).unwrap()).collect();
+    IssuerSlot::new(Arc::new(issuer), Some(Arc::new(KeySet::new(keys))))
+}
+
+/// Demands nothing but a token of these issuers.
+pub fn any_token_of(issuers: &[usize]) -> Requirement {
+    Requirement {
+        issuers: issuers.iter().map(|id| IssuerId(*id)).collect(),
+        places: vec![Place::Authorization],
+        audiences: vec![],
+        scopes: vec![],
+        claims: vec![],
+    }
+}
+
+/// A route for every method and host.
+pub fn route(path: &str, policy: Policy) -> Route {
+    let forwarding = Forwarding {
+        claims: vec![(HeaderName::from_static("x-auth-user"), ClaimPath::new("sub"))],
+        ..Forwarding::default()
+    };
+    Route {
+        name: path.into(),
+        patterns: vec![Pattern::parse(path, policy == Policy::Open).unwrap()],
+        methods: vec![],
+        hosts: vec![],
+        policy,
+        mode: Mode::Enforce,
+        forwarding,
+        upstream: 0,
+        timeout: None,
+        body_size: None,
+    }
+}
+
+/// A snapshot of these routes; what none of them names falls under `unmatched`.
+pub fn snapshot(mut routes: Vec<Route>, unmatched: Policy, issuers: Vec<IssuerSlot>) -> Snapshot {
+    routes.push(Route { patterns: vec![], ..route("/", unmatched) });
+    let identity = HeaderName::from_static("x-auth-user");
+    Snapshot {
+        routes: Arc::new(RouteTable::build(routes).unwrap()),
+        issuers,
+        origins: Arc::new([]),
+        headers: Arc::new(HeaderRules::new([&identity])),
+        strict_paths: false,
+    }
+}
+
+/// Claims of all kinds, good ones among them.
+pub fn claims() -> impl Strategy<Value = String> {
+    let iss = prop_oneof![Just(""), Just(r#","iss":"one""#), Just(r#","iss":"two""#), Just(r#","iss":7"#)];
+    let exp = prop_oneof![4 => 1..2000_i64, 1 => -2000..1_i64].prop_map(|left| format!("{}", NOW_WHOLE + left));
+    let exp = prop_oneof![8 => exp, 1 => Just("\"x\"".to_owned()), 1 => Just("1e300".to_owned())];
+    let more = prop_oneof![
+        4 => Just(""),
+        1 => Just(r#","nbf":1700000000"#),
+        1 => Just(r#","nbf":1900000000"#),
+        1 => Just(r#","aud":["a","b"]"#),
+        1 => Just(r#","scope":"read write""#),
+        1 => Just(r#","cnf":{}"#),
+        1 => Just(r#","exp":1"#),
+    ];
+    let sub = prop_oneof![6 => Just(r#""sub":"boomi""#), 1 => Just(r#""sub":7"#), 1 => Just(r#""x":1"#)];
+    (sub, iss, exp, more).prop_map(|(sub, iss, exp, more)| format!("{{{sub}{iss},\"exp\":{exp}{more}}}"))
+}
+
+/// Headers of all kinds, the good one most often.
+pub fn header() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        6 => Just(r#"{"alg":"HS512"}"#),
+        1 => Just(r#"{"alg":"HS512","typ":"JWT","kid":"x"}"#),
+        1 => Just(r#"{"alg":"none"}"#),
+        1 => Just(r#"{"alg":"HS256"}"#),
+        1 => Just(r#"{"alg":"HS512","crit":["x"]}"#),
+        1 => Just(r#"{"alg":"HS512","jwk":{"kty":"oct","k":"YQ"}}"#),
+        1 => Just(r#"{"alg":"RS256","kid":"../x"}"#),
+    ]
+}
