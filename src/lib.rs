@@ -3,4 +3,5 @@
 
 pub mod decision;
 pub mod secret;
+pub mod telemetry;
 pub mod time;
