@@ -1,6 +1,7 @@
 //! waxseal: a reverse-proxy authentication sidecar.
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod decision;
 pub mod secret;
 pub mod telemetry;
