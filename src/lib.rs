@@ -7,3 +7,4 @@ pub mod net;
 pub mod secret;
 pub mod telemetry;
 pub mod time;
+pub mod upstream;

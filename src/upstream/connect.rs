@@ -1,0 +1,53 @@
+//! Making a connection to a server.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::time::timeout;
+
+use super::stream::Stream;
+use super::{Server, Upstream};
+
+/// Connects to a server, TLS included, within the upstream's `connect_timeout`.
+///
+/// # Errors
+/// What the system or the server said. Nothing was sent.
+pub(super) async fn connect(upstream: &Upstream, server: &Server) -> Result<Stream, String> {
+    let limit = upstream.settings.connect_timeout;
+    let late = |_| Err(format!("no connection within {limit:?}"));
+    timeout(limit, open(upstream, server)).await.unwrap_or_else(late)
+}
+
+async fn open(upstream: &Upstream, server: &Server) -> Result<Stream, String> {
+    let (host, port, secure) = match server {
+        Server::Unix(path) => {
+            return UnixStream::connect(path).await.map(Stream::Unix).map_err(|error| error.to_string());
+        }
+        Server::Tcp { host, port, tls } => (host, *port, *tls),
+    };
+    let stream = tcp(host, port).await.map_err(|error| error.to_string())?;
+    match &upstream.tls {
+        Some(tls) if secure => Ok(Stream::Tls(Box::new(tls.connect(host, stream).await?))),
+        _ => Ok(Stream::Tcp(stream)),
+    }
+}
+
+/// Tries each address of a name in turn.
+async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let addresses: Vec<SocketAddr> = match host.parse() {
+        Ok(address) => vec![SocketAddr::new(address, port)],
+        Err(_) => lookup_host((host, port)).await?.collect(),
+    };
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}

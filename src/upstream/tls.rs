@@ -1,0 +1,93 @@
+//! TLS towards an upstream: roots, client certificate, server name.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::TlsSettings;
+
+/// A file or a name in the TLS settings of an upstream that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("upstream {setting}: {problem}")]
+pub struct TlsError {
+    setting: &'static str,
+    problem: String,
+}
+
+/// What is needed to speak TLS with an upstream.
+pub(super) struct Client {
+    connector: TlsConnector,
+    server_name: Option<ServerName<'static>>,
+}
+
+impl Client {
+    pub(super) fn load(settings: &TlsSettings) -> Result<Self, TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| wrong("TLS", error))?
+            .with_root_certificates(roots(settings.ca.as_deref())?);
+        let mut config = match &settings.client {
+            None => builder.with_no_client_auth(),
+            Some((cert, key)) => {
+                let chain = certificates("client_cert", cert)?;
+                let key = PrivateKeyDer::from_pem_file(key).map_err(|error| file("client_key", key, error))?;
+                builder.with_client_auth_cert(chain, key).map_err(|error| wrong("client_cert and client_key", error))?
+            }
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let server_name = settings.server_name.clone().map(ServerName::try_from).transpose();
+        let server_name = server_name.map_err(|error| wrong("server_name", error))?;
+        Ok(Self { connector: TlsConnector::from(Arc::new(config)), server_name })
+    }
+
+    /// The handshake. Its time is limited by whoever connects.
+    pub(super) async fn connect(&self, host: &str, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
+        let name = match &self.server_name {
+            Some(name) => name.clone(),
+            None => ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?,
+        };
+        self.connector.connect(name, stream).await.map_err(|error| error.to_string())
+    }
+}
+
+/// The named authorities, or the system's and the built-in ones together: an image without a file system has none.
+fn roots(ca: Option<&Path>) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    match ca {
+        Some(ca) => {
+            for certificate in certificates("ca", ca)? {
+                roots.add(certificate).map_err(|error| file("ca", ca, error))?;
+            }
+        }
+        None => {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    Ok(roots)
+}
+
+fn certificates(setting: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates = read.map_err(|error| file(setting, path, error))?;
+    if certificates.is_empty() {
+        return Err(file(setting, path, "there is no certificate in it"));
+    }
+    Ok(certificates)
+}
+
+fn file(setting: &'static str, path: &Path, why: impl std::fmt::Display) -> TlsError {
+    TlsError { setting, problem: format!("{}: {why}", path.display()) }
+}
+
+fn wrong(setting: &'static str, why: impl std::fmt::Display) -> TlsError {
+    TlsError { setting, problem: why.to_string() }
+}
