@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod decision;
+pub mod keys;
 pub mod net;
 pub mod secret;
 pub mod telemetry;

@@ -1,0 +1,49 @@
+//! Where key sets come from; beside the path of a request, never on it.
+
+mod jwks;
+mod sign;
+mod source;
+
+pub use sign::{SignError, sign};
+pub use source::{LoadError, Loaded};
+
+use crate::decision::keys::{AlgorithmSet, Issuer};
+use crate::secret::Secret;
+
+/// One issuer as the operator describes it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its rules. The algorithms are those that its keys may be used with.
+    pub issuer: Issuer,
+    /// Where its keys come from.
+    pub source: KeySource,
+}
+
+/// Where keys come from, what was read already in hand.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// A shared secret: the bytes that sign.
+    Secret {
+        /// The key itself, decoded and salted.
+        secret: Secret<Vec<u8>>,
+        /// The name a token may call it by; `None`: any.
+        kid: Option<Box<str>>,
+        /// Whether it may be shorter than the hash.
+        short: bool,
+    },
+    /// One public key in PEM.
+    Pem {
+        /// The text of the file.
+        text: String,
+        /// The name a token may call it by; `None`: any.
+        kid: Option<Box<str>>,
+    },
+    /// A JWK Set (RFC 7517 section 5).
+    Jwks {
+        /// The text of the file.
+        text: String,
+    },
+}
+
+/// The algorithms that the operator names; `None`: those that fit each key.
+pub type Wanted = Option<AlgorithmSet>;
