@@ -3,7 +3,9 @@
 
 pub mod admin;
 pub mod decision;
+pub mod gate;
 pub mod keys;
+pub mod live;
 pub mod net;
 pub mod secret;
 pub mod telemetry;
