@@ -7,6 +7,7 @@ pub mod gate;
 pub mod keys;
 pub mod live;
 pub mod net;
+pub mod proxy;
 pub mod secret;
 pub mod telemetry;
 pub mod time;

@@ -1,0 +1,153 @@
+//! A request and its permit become the request that the upstream receives (contract section 5).
+
+use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderMap, HeaderValue, UPGRADE};
+use http::uri::PathAndQuery;
+use http::{Request, Uri, Version};
+use percent_encoding::percent_decode;
+
+use super::body::UpBody;
+use super::headers::{X_REQUEST_ID, clean_request, tell_forwarding};
+use crate::decision::credential::Place;
+use crate::decision::route::Route;
+use crate::decision::snapshot::Snapshot;
+use crate::decision::verdict::Permit;
+use crate::net::ConnInfo;
+use crate::upstream::{HostMode, Settings as UpstreamSettings};
+
+/// What is known of a request besides its permit.
+pub(super) struct Facts<'f> {
+    /// The connection it came on.
+    pub(super) conn: &'f ConnInfo,
+    /// Whether that peer's word about the client is believed.
+    pub(super) trusted: bool,
+    /// The host it is for.
+    pub(super) host: Option<String>,
+    /// Its id.
+    pub(super) id: &'f HeaderValue,
+    /// The protocol that it asks to change to, if that may go up.
+    pub(super) upgrade: Option<HeaderValue>,
+}
+
+/// Spends the permit: strips, adds who was proven, and puts the target into the form that servers take.
+pub(super) fn prepare(
+    request: Request<UpBody>,
+    permit: Permit,
+    facts: &Facts<'_>,
+    snapshot: &Snapshot,
+    upstream: &UpstreamSettings,
+) -> Request<UpBody> {
+    let (mut parts, body) = request.into_parts();
+    if parts.version == Version::HTTP_2 {
+        join_cookies(&mut parts.headers);
+    }
+    let routes: Vec<&Route> = permit.held().iter().filter_map(|id| snapshot.routes.route(id)).collect();
+    let strip: Vec<&str> = routes.iter().flat_map(|route| &route.forwarding.strip).map(|name| &**name).collect();
+    let stays = routes.iter().any(|route| route.forwarding.strip_authorization);
+    let headers = &mut parts.headers;
+    let token = permit.credential().and_then(|place| take_token(headers, place, parts.uri.query()));
+    clean_request(headers, &snapshot.headers, facts.trusted, &strip);
+    if let Some(token) = token {
+        headers.insert(AUTHORIZATION, token);
+    }
+    if stays {
+        headers.remove(AUTHORIZATION);
+    }
+    for (name, value) in permit.identity() {
+        headers.insert(name.clone(), value.clone());
+    }
+    tell_forwarding(headers, facts.conn, facts.host.as_deref(), facts.trusted);
+    headers.insert(X_REQUEST_ID, facts.id.clone());
+    if let Some(protocol) = &facts.upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, protocol.clone());
+    }
+    tell_host(headers, facts.host.as_deref(), upstream);
+    let mut prepared = Request::new(body);
+    *prepared.method_mut() = parts.method;
+    *prepared.version_mut() = Version::HTTP_11;
+    *prepared.uri_mut() = origin_form(parts.uri);
+    *prepared.headers_mut() = parts.headers;
+    prepared
+}
+
+/// The token as the upstream gets it, removed from where it was. The query stays as it came.
+fn take_token(headers: &mut HeaderMap, place: &Place, query: Option<&str>) -> Option<HeaderValue> {
+    let token = match place {
+        Place::Authorization => {
+            let value = headers.get(AUTHORIZATION)?.as_bytes();
+            if value.starts_with(b"Bearer ") && value.get(7) != Some(&b' ') {
+                return None;
+            }
+            value.get(6..)?.trim_ascii().to_vec()
+        }
+        Place::Header(name) => headers.remove(name)?.as_bytes().to_vec(),
+        Place::Cookie(name) => take_cookie(headers, name)?,
+        Place::Query(name) => {
+            let values = query?.split('&').filter_map(|pair| pair.split_once('='));
+            let same = |key: &str| percent_decode(key.as_bytes()).eq(name.bytes());
+            let value = values.into_iter().find(|(key, _)| same(key))?.1;
+            percent_decode(value.as_bytes()).collect()
+        }
+    };
+    let mut bearer = b"Bearer ".to_vec();
+    bearer.extend_from_slice(&token);
+    HeaderValue::from_bytes(&bearer).ok().map(|mut value| {
+        value.set_sensitive(true);
+        value
+    })
+}
+
+/// HTTP/2 may send each cookie in a field of its own; HTTP/1.1 has one (RFC 9113 section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() < 2 {
+        return;
+    }
+    if let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
+}
+
+/// Takes one cookie out of all `Cookie` lines and leaves the others.
+fn take_cookie(headers: &mut HeaderMap, name: &str) -> Option<Vec<u8>> {
+    let mut token = None;
+    let mut others: Vec<Vec<u8>> = Vec::new();
+    for line in headers.get_all(COOKIE) {
+        for pair in line.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii) {
+            let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+            let (key, value) = pair.split_at_checked(at).unwrap_or((pair, b""));
+            if key.trim_ascii() == name.as_bytes() {
+                token = Some(value.get(1..).unwrap_or_default().trim_ascii().to_vec());
+            } else if !pair.is_empty() {
+                others.push(pair.to_vec());
+            }
+        }
+    }
+    headers.remove(COOKIE);
+    if let Ok(line) = HeaderValue::from_bytes(&others.join(&b"; "[..]))
+        && !others.is_empty()
+    {
+        headers.insert(COOKIE, line);
+    }
+    token
+}
+
+fn tell_host(headers: &mut HeaderMap, host: Option<&str>, upstream: &UpstreamSettings) {
+    let own = || upstream.servers.first().map(crate::upstream::Server::authority);
+    let host = match upstream.host {
+        HostMode::Preserve => host.map(str::to_owned).or_else(own),
+        HostMode::Upstream => own(),
+    };
+    if let Some(host) = host.and_then(|host| HeaderValue::try_from(host).ok()) {
+        headers.insert(HOST, host);
+    }
+}
+
+/// The target as servers take it: path and query, byte for byte as they were judged.
+fn origin_form(uri: Uri) -> Uri {
+    if uri.scheme().is_none() && uri.authority().is_none() {
+        return uri;
+    }
+    let target = uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
+    Uri::from(target)
+}

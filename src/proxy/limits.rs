@@ -1,0 +1,88 @@
+//! How long one request may take, and how large it may be.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::body::UpBody;
+use super::settings::Settings;
+use super::traffic::Traffic;
+use crate::decision::forwarding::HeaderRules;
+use crate::decision::rejection::{Code, Rejection};
+use crate::decision::route::Route;
+use crate::decision::verdict::Permit;
+use crate::time::UnixSeconds;
+use crate::upstream::Upstream;
+
+/// The time and size that one request may take.
+pub(super) struct Limits {
+    body_size: Option<u64>,
+    pub(super) body_stall: Duration,
+    /// For the head of the answer, from the end of the request.
+    pub(super) answer: Duration,
+    /// When all of it must be over.
+    pub(super) overall: Option<Instant>,
+    /// When the token that it rests on is over.
+    pub(super) token: Option<Instant>,
+}
+
+impl Limits {
+    pub(super) fn of(
+        route: &Route,
+        upstream: &Upstream,
+        settings: &Settings,
+        permit: &Permit,
+        now: UnixSeconds,
+    ) -> Self {
+        let left = |until: UnixSeconds| Duration::try_from_secs_f64(until.since(now)).unwrap_or(Duration::ZERO);
+        // A clock cannot be asked to wait for longer than it can tell; a century is for ever here.
+        let century = Duration::from_secs(100 * 365 * 86_400);
+        Self {
+            body_size: route.body_size.or(settings.body_size),
+            body_stall: settings.body_stall,
+            answer: route.timeout.unwrap_or(upstream.settings().response_timeout),
+            overall: settings.request_timeout.map(|limit| Instant::now() + limit),
+            token: permit.until().map(|until| Instant::now() + left(until).min(century)),
+        }
+    }
+
+    /// Refuses a body that says itself that it is too large.
+    pub(super) fn check_announced(&self, request: &Request<Incoming>) -> Result<(), Rejection> {
+        let announced = http_body::Body::size_hint(request.body()).lower();
+        match self.body_size {
+            Some(limit) if announced > limit => Err(too_large(limit)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The request with its body bounded, and what tells how far the body has gone; `None`: there is none.
+    pub(super) fn bound(
+        &self,
+        request: Request<Incoming>,
+        rules: &Arc<HeaderRules>,
+    ) -> (Request<UpBody>, Option<Rc<Traffic>>) {
+        let (parts, incoming) = request.into_parts();
+        if http_body::Body::is_end_stream(&incoming) {
+            return (Request::from_parts(parts, UpBody::default()), None);
+        }
+        let (body, traffic) = UpBody::new(incoming, Arc::clone(rules), self.body_size, self.body_stall);
+        (Request::from_parts(parts, body), Some(traffic))
+    }
+
+    /// Whose fault it is that the overall time ran out.
+    pub(super) fn too_late(&self, traffic: Option<&Traffic>) -> Rejection {
+        if traffic.is_some_and(|traffic| !traffic.progress.has_ended()) {
+            Rejection::new(Code::RequestTimeout, "the request did not arrive whole within request_timeout")
+        } else {
+            Rejection::new(Code::UpstreamTimeout, "the upstream did not answer within request_timeout")
+        }
+    }
+}
+
+fn too_large(limit: u64) -> Rejection {
+    Rejection::new(Code::BodyTooLarge, format!("the body is larger than {limit} bytes"))
+}

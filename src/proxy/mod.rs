@@ -1,0 +1,316 @@
+//! The front that forwards.
+//!
+//! `Proxy::pass` is the whole way of a request, read from top to bottom: take what is in force, look at the head, ask
+//! the gate, spend the permit, send, and stream both ways. Everything else in this room is one of these steps.
+
+mod account;
+mod body;
+mod forward;
+mod headers;
+mod limits;
+mod respond;
+mod settings;
+mod traffic;
+mod upgrade;
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+
+pub use body::{DownBody, UpBody};
+pub use settings::{Answers, Cors, Settings, Style, Trust};
+pub use traffic::Broken;
+
+use account::Account;
+use forward::Facts;
+use limits::Limits;
+use respond::{Asker, is_grpc, preflight, refuse};
+use traffic::Traffic;
+
+use crate::decision::head::RequestHead;
+use crate::decision::rejection::{Code, Rejection};
+use crate::decision::route::Route;
+use crate::decision::verdict::{Decision, Permit, Verdict};
+use crate::gate::Gate;
+use crate::live::{Epoch, Live};
+use crate::net::{ConnInfo, FragmentSeen, Peer};
+use crate::telemetry::access::{self, AccessLog, AccessRecord, Excerpt, TokenDigest, TokenMark};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::trace::{RequestIds, acceptable_request_id};
+use crate::time::UnixSeconds;
+use crate::upstream::{Answer, Pool, Upstream, UpstreamError};
+
+/// What of an epoch this front needs besides the snapshot.
+#[derive(Debug)]
+pub struct Front {
+    /// Its settings.
+    pub settings: Settings,
+    /// The upstreams, by their places in the configuration.
+    pub upstreams: Vec<Arc<Upstream>>,
+}
+
+/// The front of one worker.
+pub struct Proxy {
+    live: Live<Front>,
+    gate: Gate,
+    pool: Pool<UpBody>,
+    ids: RequestIds,
+    log: AccessLog,
+    digest: TokenDigest,
+    metrics: Arc<Metrics>,
+}
+
+impl Proxy {
+    /// A front that judges at `gate` and has connections of its own.
+    pub fn new(
+        live: Live<Front>,
+        gate: Gate,
+        ids: RequestIds,
+        log: AccessLog,
+        digest: TokenDigest,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { live, gate, pool: Pool::new(Arc::clone(&metrics)), ids, log, digest, metrics }
+    }
+
+    /// Answers one request. A panic on its way ends this request alone.
+    ///
+    /// # Errors
+    /// None: whatever happens there is an answer.
+    pub async fn answer(
+        self: Rc<Self>,
+        conn: Arc<ConnInfo>,
+        request: Request<Incoming>,
+    ) -> Result<Response<DownBody>, Infallible> {
+        let epoch = self.live.epoch();
+        let trusted = epoch.front.settings.trust.includes(conn.peer);
+        let own = request.headers().get(headers::X_REQUEST_ID).filter(|id| trusted && acceptable_request_id(id));
+        let asker = Asker::of(&request, own.cloned().unwrap_or_else(|| self.ids.fresh()));
+        let panicked = match unwound(pin!(self.pass(&epoch, &conn, request, trusted, &asker))).await {
+            Ok(response) => return Ok(response),
+            Err(panicked) => panicked,
+        };
+        tracing::error!(request_id = ?asker.id(), what = what_panicked(&*panicked), "a request broke inside");
+        Ok(refuse(&Rejection::new(Code::Internal, "a panic"), &asker, &epoch.front.settings))
+    }
+
+    /// The way of a request.
+    async fn pass(
+        &self,
+        epoch: &Epoch<Front>,
+        conn: &ConnInfo,
+        request: Request<Incoming>,
+        trusted: bool,
+        asker: &Asker,
+    ) -> Response<DownBody> {
+        let settings = &epoch.front.settings;
+        let now = self.gate.now();
+        let mut account = self.open(conn, &request, asker, now);
+        let head = match look(&request) {
+            Ok(head) => head,
+            Err(rejection) => return self.refused(rejection, account, asker, settings),
+        };
+        let host = head.authority.map(|authority| authority.text.to_owned());
+        let is_preflight = head.is_preflight();
+        let decision = self.gate.judge(&head, &epoch.snapshot, now);
+        let route = epoch.snapshot.routes.route(decision.route);
+        self.note(&mut account, &decision, route, epoch, &request, host.as_deref());
+        let permit = match decision.verdict {
+            Verdict::Allow(permit) => permit,
+            Verdict::Reject(rejection) => return self.refused(rejection, account, asker, settings),
+        };
+        if is_preflight && settings.cors.answer_preflight {
+            account.allowed(None);
+            account.answered(StatusCode::NO_CONTENT, Duration::ZERO);
+            account.close();
+            return preflight(&request, asker, settings);
+        }
+        account.allowed(permit.lifted());
+        let upstream = route.and_then(|route| epoch.front.upstreams.get(route.upstream));
+        let (Some(route), Some(upstream)) = (route, upstream) else {
+            return self.refused(Rejection::new(Code::Internal, "a route without upstream"), account, asker, settings);
+        };
+        let limits = Limits::of(route, upstream, settings, &permit, now);
+        if let Err(rejection) = limits.check_announced(&request) {
+            return self.refused(rejection, account, asker, settings);
+        }
+        let facts = Facts { conn, trusted, host, id: asker.id(), upgrade: upgrade::wanted(&request) };
+        match self.send(request, permit, &facts, epoch, upstream, &limits, &mut account).await {
+            Err(rejection) => self.refused(rejection, account, asker, settings),
+            Ok(Sent::Answered(answer)) => relay(answer, account, &limits),
+            Ok(Sent::Switched(below, response)) => upgrade::tunnel(below, response, account, limits.token),
+        }
+    }
+
+    /// Spends the permit: sends the request up and waits for the head of an answer.
+    #[allow(clippy::too_many_arguments, reason = "these are all that is known of a request that may pass")]
+    async fn send(
+        &self,
+        mut request: Request<Incoming>,
+        permit: Permit,
+        facts: &Facts<'_>,
+        epoch: &Epoch<Front>,
+        upstream: &Arc<Upstream>,
+        limits: &Limits,
+        account: &mut Account,
+    ) -> Result<Sent, Rejection> {
+        let below = facts.upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
+        let (request, traffic) = limits.bound(request, &epoch.snapshot.headers);
+        if let Some(traffic) = &traffic {
+            account.carries(Rc::clone(traffic));
+        }
+        let request = forward::prepare(request, permit, facts, &epoch.snapshot, upstream.settings());
+        let progress = traffic.as_deref().map(|traffic| &traffic.progress);
+        let sent = self.pool.send(upstream, request, limits.answer, progress);
+        let answer = match limits.overall {
+            None => sent.await,
+            Some(overall) => match tokio::time::timeout_at(overall, sent).await {
+                Ok(answer) => answer,
+                Err(_) => return Err(limits.too_late(traffic.as_deref())),
+            },
+        };
+        let answer = answer.map_err(|error| blame(&error, traffic.as_deref()))?;
+        account.answered(answer.response.status(), answer.waited);
+        match (answer.response.status(), &facts.upgrade, below) {
+            (StatusCode::SWITCHING_PROTOCOLS, Some(wanted), Some(below))
+                if upgrade::is_granted(wanted, &answer.response) =>
+            {
+                Ok(Sent::Switched(below, answer.response))
+            }
+            (status, ..) if status.is_informational() => {
+                Err(Rejection::new(Code::UpstreamInvalid, "the upstream changed the protocol unasked"))
+            }
+            _ => Ok(Sent::Answered(answer)),
+        }
+    }
+
+    /// Begins the account of a request.
+    fn open<B>(&self, conn: &ConnInfo, request: &Request<B>, asker: &Asker, now: UnixSeconds) -> Account {
+        let peer = match conn.peer {
+            Peer::Ip(address) => access::Peer::Address(address.ip()),
+            Peer::Unix => access::Peer::Unix,
+        };
+        let line = || AccessRecord::open(now, asker.id(), peer, request.method(), request.uri().path());
+        let record = self.log.is_on().then(|| Box::new(line()));
+        Account::open(Arc::clone(self.metrics.unrouted()), self.log.clone(), record)
+    }
+
+    /// Notes what was decided, for counters and log.
+    fn note<B>(
+        &self,
+        account: &mut Account,
+        decision: &Decision,
+        route: Option<&Route>,
+        epoch: &Epoch<Front>,
+        request: &Request<B>,
+        host: Option<&str>,
+    ) {
+        if let Some(route) = route {
+            account.route(&route.name, epoch.meters(decision.route));
+        }
+        let guarded = route.is_some_and(Route::is_guard);
+        let Some(record) = account.record() else { return };
+        record.host = host.map(Excerpt::text);
+        record.subject = decision.principal.as_ref().map(|principal| Excerpt::text(principal.subject()));
+        let id = decision.principal.as_ref().and_then(|principal| principal.token_id());
+        record.token = match (id, request.headers().get(http::header::AUTHORIZATION).filter(|_| guarded)) {
+            (Some(id), _) => Some(TokenMark::Id(Excerpt::text(id))),
+            (None, Some(value)) => {
+                let token = value.as_bytes().rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+                Some(TokenMark::Digest(self.digest.of(token)))
+            }
+            (None, None) => None,
+        };
+    }
+
+    /// Closes the account of a refused request and answers it.
+    fn refused(
+        &self,
+        rejection: Rejection,
+        mut account: Account,
+        asker: &Asker,
+        settings: &Settings,
+    ) -> Response<DownBody> {
+        account.failed(&rejection);
+        account.close();
+        refuse(&rejection, asker, settings)
+    }
+}
+
+/// What came of a request that was sent.
+enum Sent {
+    /// An answer, to be passed on.
+    Answered(Answer<UpBody>),
+    /// A change of the protocol: both ends of the tunnel to be.
+    Switched(OnUpgrade, Response<Incoming>),
+}
+
+/// Builds the view of a request that a decision may have.
+fn look(request: &Request<Incoming>) -> Result<RequestHead<'_>, Rejection> {
+    if request.extensions().get::<FragmentSeen>().is_some() {
+        return Err(Rejection::new(Code::PathAmbiguous, "a fragment in the target"));
+    }
+    RequestHead::of(request)
+}
+
+/// The answer of the upstream on its way down.
+fn relay(answer: Answer<UpBody>, account: Account, limits: &Limits) -> Response<DownBody> {
+    let (mut parts, incoming) = answer.response.into_parts();
+    headers::clean_response(&mut parts.headers);
+    let event_stream =
+        parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    // These live as long as their token and may be silent; any other answer runs to its end.
+    let stream = event_stream || is_grpc(&parts.headers);
+    let over = match (limits.overall, limits.token.filter(|_| stream)) {
+        (Some(overall), Some(token)) => Some(overall.min(token)),
+        (overall, token) => overall.or(token),
+    };
+    let stall = (!stream).then_some(limits.body_stall);
+    parts.version = http::Version::HTTP_11;
+    Response::from_parts(parts, DownBody::falling(incoming, answer.lease, account, stall, over))
+}
+
+/// Whose fault a failure is, in the words of the answer.
+fn blame(error: &UpstreamError, traffic: Option<&Traffic>) -> Rejection {
+    match traffic.and_then(|traffic| traffic.broken.get()) {
+        Some(Broken::TooLarge) => return Rejection::new(Code::BodyTooLarge, Broken::TooLarge.to_string()),
+        Some(Broken::Stalled) => return Rejection::new(Code::RequestTimeout, Broken::Stalled.to_string()),
+        Some(broken) => return Rejection::new(Code::RequestMalformed, broken.to_string()),
+        None => {}
+    }
+    let code = match error {
+        UpstreamError::Unreachable { .. } => Code::UpstreamUnreachable,
+        UpstreamError::Invalid { .. } => Code::UpstreamInvalid,
+        UpstreamError::Timeout { .. } => Code::UpstreamTimeout,
+        UpstreamError::RequestBody => Code::RequestMalformed,
+    };
+    Rejection::new(code, error.to_string())
+}
+
+/// Runs a request to its end or to its panic.
+async fn unwound<F: Future>(mut request: Pin<&mut F>) -> Result<F::Output, Box<dyn Any + Send>> {
+    // What a panic leaves behind belongs to this request alone: counters are atomics, and the memo and the pool are
+    // borrowed only for the length of calls that change them whole.
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| request.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(response)) => Poll::Ready(Ok(response)),
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    })
+    .await
+}
+
+fn what_panicked(panicked: &(dyn Any + Send)) -> &str {
+    let text = panicked.downcast_ref::<&str>().copied();
+    text.or_else(|| panicked.downcast_ref::<String>().map(String::as_str)).unwrap_or("no words")
+}
