@@ -1,0 +1,112 @@
+//! From `config.toml` to settings; the only room that knows the file's shape.
+//!
+//! A file goes through three hands: `reader` and `raw` take down what was written, `resolve` finds out what it means and
+//! whether it fits together, and the caller gets either settings that are good or a [`Report`] with all complaints at
+//! once, in the order of the file. Unknown keys are complaints at every level, since a typing error that is passed over
+//! is an open door.
+//!
+//! The environment and the files of secrets are read here and nowhere below. No secret gets into a complaint, a warning
+//! or the shown settings.
+
+mod diagnostic;
+mod near;
+mod quantity;
+mod raw;
+mod reader;
+mod resolve;
+mod shown;
+mod source;
+mod syntax;
+
+use std::path::Path;
+
+use toml::de::DeTable;
+
+pub use diagnostic::{Diagnostic, Report, Severity};
+
+use crate::decision::snapshot::Snapshot;
+use crate::{admin, keys, net, proxy, telemetry, upstream};
+use diagnostic::Notes;
+use source::Outside;
+
+/// Everything that a file says, good and complete.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Sockets and connections.
+    pub net: net::Settings,
+    /// The front that forwards.
+    pub proxy: proxy::Settings,
+    /// Log and counters.
+    pub telemetry: telemetry::Settings,
+    /// The operator's front.
+    pub admin: admin::Settings,
+    /// What a worker remembers of proven tokens.
+    pub memo: MemoSettings,
+    /// The upstreams: first that of the top level, then others that routes name. `Route::upstream` is a place in here.
+    pub upstreams: Vec<upstream::Settings>,
+    /// The issuers and where their keys come from; an `IssuerId` is a place in here.
+    pub issuers: Vec<keys::Settings>,
+    /// What decisions look at, the keys loaded, the default route (`unmatched`) last.
+    pub snapshot: Snapshot,
+    /// What the operator should know, in the order of the file.
+    pub warnings: Vec<Diagnostic>,
+    /// The settings in effect as JSON, secrets hidden.
+    pub shown: String,
+}
+
+/// What a worker remembers of proven tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoSettings {
+    /// Tokens; 0: none at all.
+    pub entries: usize,
+    /// Bytes that they may take.
+    pub size: u64,
+}
+
+/// Reads a file and the secrets it points to.
+///
+/// # Errors
+/// All complaints about it. Trying again helps only after the file, or what it points to, has changed.
+#[allow(clippy::disallowed_methods, reason = "secrets may point to the environment, which is read here alone")]
+pub fn load(path: &Path) -> Result<Config, Report> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        let advice = "name another file with --config";
+        Report::of_file(path, format!("cannot be read: {error}"), advice)
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let line =
+            1 + error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|byte| **byte == b'\n').count();
+        Report::of_file(path, format!("line {line} is not UTF-8"), "save the file as UTF-8")
+    })?;
+    parse(&text, path, &|name| std::env::var(name).ok())
+}
+
+/// Reads the text of a file. `file` names it in complaints, and relative paths start from its folder; `env` gives the
+/// variables that it may point to.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(text: &str, file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Report> {
+    let mut notes = Notes::new(text, file);
+    let (tree, errors) = DeTable::parse_recoverable(text);
+    let raw = raw::File::read(tree.get_ref(), &mut notes);
+    let outside = Outside { folder: file.parent().unwrap_or(Path::new("")).to_owned(), env };
+    let config = resolve::resolve(&raw, &mut resolve::Context { notes: &mut notes, outside: &outside });
+    syntax::complain(&errors, &mut notes);
+    let warnings = notes.finish()?;
+    match config {
+        Some(config) => Ok(Config { warnings, ..config }),
+        None => Err(Report::of_file(file, String::from("the routes cannot be put in order"), "")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+/// A duration as the config writes it, for whoever takes one from elsewhere.
+///
+/// # Errors
+/// Says what was expected.
+pub fn duration(text: &str) -> Result<std::time::Duration, String> {
+    quantity::Time::parse(text).map(|time| time.0)
+}

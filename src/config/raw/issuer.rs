@@ -1,0 +1,184 @@
+//! `[issuer.NAME]`: who may issue tokens.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use toml::de::DeValue;
+
+use super::super::diagnostic::Notes;
+use super::super::quantity::Time;
+use super::super::reader::{Choice, Field, List, Many, Node, Read, Table, words};
+use super::super::source::Source;
+use crate::secret::Secret;
+
+/// One issuer. Its keys come from exactly one of `secret`, `pem` and `jwks`.
+#[derive(Clone, Debug, Default, JsonSchema)]
+pub(crate) struct Issuer {
+    /// The `iss` of its tokens, text or list. Default: `iss` is not looked at.
+    pub(crate) issuer: Field<Many<String>>,
+    /// Audiences of which one must be in `aud`, text or list. Default: `aud` is not looked at.
+    pub(crate) audience: Field<Many<String>>,
+    /// The shared secret it signs with: `{ file = "…" }`, `{ env = "…" }` or, for trying out, `{ text = "…" }`.
+    pub(crate) secret: Field<Source>,
+    /// How the bytes of the secret are written: `"utf8"`, `"base64"` or `"hex"`. Default `"utf8"`.
+    #[schemars(schema_with = "words::<Encoding>")]
+    pub(crate) encoding: Field<Encoding>,
+    /// A salt before the secret, applied as OFBiz does. Default: none.
+    pub(crate) salt: Field<Salt>,
+    /// Its public key: the path of a PEM file.
+    pub(crate) pem: Field<Pem>,
+    /// Its keys as a JWK Set: `{ file = "…" }`.
+    pub(crate) jwks: Field<Jwks>,
+    /// The key id of `secret` or `pem`; a token that names another is refused. Default: the token's is not looked at.
+    pub(crate) kid: Field<String>,
+    /// The algorithms it signs with. Default by key: a secret `HS512`, RSA `RS256`, EC by its curve, Ed25519 `EdDSA`.
+    pub(crate) algorithms: Field<Many<String>>,
+    /// The claim that names the subject. Default `"sub"`; HotWax, OFBiz and Moqui use `"userLoginId"`.
+    pub(crate) subject: Field<String>,
+    /// Allowed clock difference at `exp`, `nbf` and `iat`. Default `"0s"`.
+    pub(crate) leeway: Field<Time>,
+    /// The longest `exp - iat` that is taken. Default: any.
+    pub(crate) max_lifetime: Field<Time>,
+    /// Claims that must be present besides `exp`, which always must. Default: none.
+    pub(crate) require: Field<List<String>>,
+    /// Accepted `typ` headers; `""` stands for none at all. Default `["", "JWT", "at+jwt"]`.
+    pub(crate) types: Field<Many<String>>,
+    /// `"accept"`: take an HMAC key shorter than the hash. Default: it is refused.
+    #[schemars(schema_with = "words::<ShortKey>")]
+    pub(crate) short_key: Field<ShortKey>,
+}
+
+/// How the bytes of a secret are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// As they are.
+    Utf8,
+    /// In Base64.
+    Base64,
+    /// In hexadecimal digits.
+    Hex,
+}
+
+impl Choice for Encoding {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("utf8", Self::Utf8), ("base64", Self::Base64), ("hex", Self::Hex)];
+}
+
+/// That a short key is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ShortKey {
+    /// It is.
+    Accept,
+}
+
+impl Choice for ShortKey {
+    const WORDS: &'static [(&'static str, Self)] = &[("accept", Self::Accept)];
+}
+
+/// A salt, as much a secret as the key it belongs to.
+#[derive(Clone, Debug)]
+pub(crate) struct Salt(pub(crate) Secret<String>);
+
+impl Read for Salt {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        String::read(node, notes).map(|text| Self(Secret::new(text)))
+    }
+}
+
+/// Where a PEM text is.
+#[derive(Clone, Debug)]
+pub(crate) enum Pem {
+    /// In a file.
+    File(String),
+    /// As a secret would be given, though it is none.
+    Source(Source),
+}
+
+impl Read for Pem {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        match node.value {
+            DeValue::String(text) if text.trim_start().starts_with("-----BEGIN") => {
+                Some(Self::Source(Source::Text(Secret::new(text.to_string()))))
+            }
+            DeValue::String(path) => Some(Self::File(path.to_string())),
+            _ => Source::read(node, notes).map(Self::Source),
+        }
+    }
+}
+
+/// Where a JWK Set is.
+#[derive(Clone, Debug, Default, JsonSchema)]
+pub(crate) struct Jwks {
+    /// The path of the file. Required.
+    pub(crate) file: Field<String>,
+    /// Whether another key, of a later version, stands in its place.
+    #[schemars(skip)]
+    pub(crate) later: bool,
+}
+
+impl Read for Jwks {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        if node.value.is_str() {
+            return node.unexpected("`{ file = \"…\" }`", notes);
+        }
+        let later = node.value.get("url").is_some();
+        let mut table = Table::open(node, notes)?;
+        let jwks = Self { file: table.take("file"), later };
+        table.later(&["url"]);
+        table.close();
+        Some(jwks)
+    }
+}
+
+impl Read for Issuer {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        let later_source = ["discovery", "introspection"].iter().any(|key| node.value.get(*key).is_some());
+        let mut table = Table::open(node, notes)?;
+        let mut issuer = Self {
+            issuer: table.take("issuer"),
+            audience: table.take("audience"),
+            secret: table.take("secret"),
+            encoding: table.take("encoding"),
+            salt: table.take("salt"),
+            pem: table.take("pem"),
+            jwks: table.take("jwks"),
+            kid: table.take("kid"),
+            algorithms: table.take("algorithms"),
+            subject: table.take("subject"),
+            leeway: table.take("leeway"),
+            max_lifetime: table.take("max_lifetime"),
+            require: table.take("require"),
+            types: table.take("types"),
+            short_key: table.take("short_key"),
+        };
+        table.later(&["discovery", "introspection", "revoked"]);
+        table.later(&["refresh", "pause", "fetch_timeout", "ca", "shelf", "stale", "insecure_http"]);
+        table.close();
+        if later_source && issuer.jwks.is_absent() {
+            // Its key source was complained of; that there is none must not be said as well.
+            issuer.jwks = Field::Wrong(node.span.clone());
+        }
+        Some(issuer)
+    }
+}
+
+impl JsonSchema for Salt {
+    fn schema_name() -> Cow<'static, str> {
+        "Salt".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+impl JsonSchema for Pem {
+    fn schema_name() -> Cow<'static, str> {
+        "Pem".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let source = generator.subschema_for::<Source>();
+        json_schema!({ "anyOf": [{ "type": "string" }, source] })
+    }
+}

@@ -1,0 +1,374 @@
+//! Reads the tree of a TOML file into typed fields, each with its place.
+//!
+//! Nothing here stops at a complaint: a field that cannot be read is [`Field::Wrong`], and reading goes on. What a
+//! table is asked for is what it knows; everything else in it is an unknown key.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::Notes;
+use super::near::suggestion;
+use super::quantity::{Size, Time};
+use super::raw;
+
+/// A value and the bytes of the file where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct At<T> {
+    /// The value.
+    pub(super) value: T,
+    /// Where it stands.
+    pub(super) span: Range<usize>,
+}
+
+/// One setting of the file.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Field<T> {
+    /// It is not there.
+    #[default]
+    Absent,
+    /// It is there and could not be read; that was complained of.
+    Wrong(Range<usize>),
+    /// It is there.
+    Given(At<T>),
+}
+
+impl<T> Field<T> {
+    /// The value, where there is one.
+    pub(super) fn get(&self) -> Option<&T> {
+        self.at().map(|at| &at.value)
+    }
+
+    /// The value and its place, where there is one.
+    pub(super) fn at(&self) -> Option<&At<T>> {
+        match self {
+            Field::Given(at) => Some(at),
+            Field::Absent | Field::Wrong(_) => None,
+        }
+    }
+
+    /// Where it stands, readable or not; `None`: nowhere.
+    pub(super) fn span(&self) -> Option<&Range<usize>> {
+        match self {
+            Field::Absent => None,
+            Field::Wrong(span) => Some(span),
+            Field::Given(at) => Some(&at.span),
+        }
+    }
+
+    /// Whether the file says nothing.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Field::Absent)
+    }
+}
+
+impl<T: Copy> Field<T> {
+    /// The value, or `default`.
+    pub(super) fn or(&self, default: T) -> T {
+        self.get().copied().unwrap_or(default)
+    }
+}
+
+/// A value of the tree, with its place and the name by which a person finds it.
+pub(super) struct Node<'a, 'i> {
+    pub(super) value: &'a DeValue<'i>,
+    pub(super) span: Range<usize>,
+    pub(super) name: String,
+}
+
+impl<'a, 'i> Node<'a, 'i> {
+    fn new(value: &'a Spanned<DeValue<'i>>, name: String) -> Self {
+        Self { value: value.get_ref(), span: value.span(), name }
+    }
+
+    /// Complains that another kind of value was expected. The value itself is never told: it may be a secret.
+    pub(super) fn unexpected<T>(&self, expected: &str, notes: &mut Notes<'_>) -> Option<T> {
+        notes.error(&self.span, &*self.name, format!("expected {expected}, found {}", kind(self.value)), "");
+        None
+    }
+}
+
+/// What a TOML value is, in a word.
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// What can be read from a value of the tree.
+pub(super) trait Read: Sized {
+    /// Reads it, or complains and gives `None`.
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self>;
+}
+
+impl Read for String {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        match node.value {
+            DeValue::String(text) => Some(text.to_string()),
+            _ => node.unexpected("text", notes),
+        }
+    }
+}
+
+impl Read for bool {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        node.value.as_bool().or_else(|| node.unexpected("true or false", notes))
+    }
+}
+
+impl Read for usize {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        let number = node.value.as_integer().map(|number| usize::from_str_radix(number.as_str(), number.radix()));
+        match number {
+            Some(Ok(number)) => Some(number),
+            Some(Err(_)) => {
+                notes.error(&node.span, &*node.name, "expected a whole number from 0 up", "");
+                None
+            }
+            None => node.unexpected("a whole number", notes),
+        }
+    }
+}
+
+impl Read for Time {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        quantity(node, notes, "a duration like \"30s\"", Time::parse)
+    }
+}
+
+impl Read for Size {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        quantity(node, notes, "a size like \"64KiB\"", Size::parse)
+    }
+}
+
+fn quantity<T>(
+    node: &Node<'_, '_>,
+    notes: &mut Notes<'_>,
+    expected: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Option<T> {
+    let Some(text) = node.value.as_str() else { return node.unexpected(expected, notes) };
+    parse(text).map_err(|problem| notes.error(&node.span, &*node.name, problem, "")).ok()
+}
+
+/// A value that is one of a few words.
+pub(super) trait Choice: Copy + 'static {
+    /// The words and what they mean.
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+impl<T: Choice> Read for T {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        let words = T::WORDS.iter().map(|(word, _)| *word);
+        let quoted: Vec<String> = words.clone().map(|word| format!("{word:?}")).collect();
+        let expected = quoted.join(" or ");
+        let Some(text) = node.value.as_str() else { return node.unexpected(&expected, notes) };
+        let found = T::WORDS.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
+        if found.is_none() {
+            let advice = super::near::nearest(text, words).map(|near| format!("did you mean {near:?}?"));
+            notes.error(&node.span, &*node.name, format!("expected {expected}"), advice.unwrap_or_default());
+        }
+        found
+    }
+}
+
+/// The schema of a [`Choice`].
+pub(super) fn words<T: Choice>(_: &mut SchemaGenerator) -> Schema {
+    let words: Vec<&str> = T::WORDS.iter().map(|(word, _)| *word).collect();
+    json_schema!({ "enum": words })
+}
+
+/// One value or a list of at least one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Many<T>(pub(super) Vec<At<T>>);
+
+/// A list that may be empty; a single value is taken for a list of one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct List<T>(pub(super) Vec<At<T>>);
+
+impl<T: Read> Read for Many<T> {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        if node.value.as_array().is_some_and(|list| list.is_empty()) {
+            notes.error(&node.span, &*node.name, "the list is empty", "name at least one, or leave the key out");
+            return None;
+        }
+        List::read(node, notes).map(|list| Self(list.0))
+    }
+}
+
+impl<T: Read> Read for List<T> {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        let Some(list) = node.value.as_array() else {
+            let value = T::read(node, notes)?;
+            return Some(Self(vec![At { value, span: node.span.clone() }]));
+        };
+        let mut whole = true;
+        let mut members = Vec::with_capacity(list.len());
+        for member in list {
+            let node = Node::new(member, node.name.clone());
+            match T::read(&node, notes) {
+                Some(value) => members.push(At { value, span: node.span }),
+                None => whole = false,
+            }
+        }
+        whole.then_some(Self(members))
+    }
+}
+
+/// Values by names that the operator chooses, in the order of the file.
+#[derive(Clone, Debug)]
+pub(super) struct Named<T>(pub(super) Vec<(At<String>, Field<T>)>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Read> Read for Named<T> {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        let Some(entries) = node.value.as_table() else { return node.unexpected("a table", notes) };
+        let mut entries: Vec<_> = entries.iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        let read = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+            let name = At { value: key.get_ref().to_string(), span: key.span() };
+            let node = Node::new(value, format!("{}.{}", node.name, written(&name.value)));
+            let field = match T::read(&node, notes) {
+                Some(value) => Field::Given(At { value, span: node.span }),
+                None => Field::Wrong(node.span),
+            };
+            (name, field)
+        };
+        Some(Self(entries.into_iter().map(read).collect()))
+    }
+}
+
+/// A key as it stands in a TOML file.
+fn written(key: &str) -> Cow<'_, str> {
+    let bare = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if bare { Cow::Borrowed(key) } else { Cow::Owned(format!("{key:?}")) }
+}
+
+/// A table of the file, read key by key.
+pub(super) struct Table<'a, 'i, 'n, 't> {
+    entries: &'a DeTable<'i>,
+    name: String,
+    known: Vec<&'static str>,
+    notes: &'n mut Notes<'t>,
+}
+
+impl<'a, 'i, 'n, 't> Table<'a, 'i, 'n, 't> {
+    /// The whole file.
+    pub(super) fn root(entries: &'a DeTable<'i>, notes: &'n mut Notes<'t>) -> Self {
+        Self { entries, name: String::new(), known: Vec::new(), notes }
+    }
+
+    /// The table that a value is, or a complaint.
+    pub(super) fn open(node: &Node<'a, 'i>, notes: &'n mut Notes<'t>) -> Option<Self> {
+        match node.value {
+            DeValue::Table(entries) => Some(Self { entries, name: node.name.clone(), known: Vec::new(), notes }),
+            _ => node.unexpected("a table", notes),
+        }
+    }
+
+    /// Reads a key that the table knows.
+    pub(super) fn take<T: Read>(&mut self, key: &'static str) -> Field<T> {
+        self.known.push(key);
+        let Some(value) = self.entries.get(key) else { return Field::Absent };
+        let node = Node::new(value, self.path(key));
+        match T::read(&node, self.notes) {
+            Some(value) => Field::Given(At { value, span: node.span }),
+            None => Field::Wrong(node.span),
+        }
+    }
+
+    /// Refuses keys that mean something, but not in this version.
+    pub(super) fn later(&mut self, keys: &[&'static str]) {
+        for key in keys {
+            self.known.push(key);
+            if let Some((found, _)) = self.entries.get_key_value(*key) {
+                self.notes.error(&found.span(), self.path(key), "not in this version yet", "leave it out");
+            }
+        }
+    }
+
+    /// Complains of every key that was not asked for.
+    pub(super) fn close(self) {
+        let unknown = self.entries.keys().filter(|key| !self.known.contains(&&**key.get_ref()));
+        for key in unknown {
+            let word = key.get_ref();
+            let misplaced = !self.name.is_empty() && raw::TOP_LEVEL.contains(&&**word);
+            let advice = if misplaced {
+                format!("{word} belongs to the top of the file: move it above the first [table]")
+            } else {
+                suggestion(word, self.known.iter().copied(), "known keys")
+            };
+            self.notes.error(&key.span(), self.path(word), "unknown key", advice);
+        }
+    }
+
+    fn path(&self, key: &str) -> String {
+        let key = written(key);
+        if self.name.is_empty() { key.into_owned() } else { format!("{}.{key}", self.name) }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Field<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+fn one_or_list<T: JsonSchema>(generator: &mut SchemaGenerator, least: usize) -> Schema {
+    let one = generator.subschema_for::<T>();
+    json_schema!({ "anyOf": [one.clone(), { "type": "array", "items": one, "minItems": least }] })
+}
+
+impl<T: JsonSchema> JsonSchema for Many<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("OneOrMore{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        one_or_list::<T>(generator, 1)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for List<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Any{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        one_or_list::<T>(generator, 0)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Named<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Named{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let value = generator.subschema_for::<T>();
+        json_schema!({ "type": "object", "additionalProperties": value })
+    }
+}

@@ -1,0 +1,365 @@
+//! `[issuer.NAME]`: rules, and keys loaded from where the file says they are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use super::super::diagnostic::Notes;
+use super::super::near::nearest;
+use super::super::raw::{Encoding, Issuer as RawIssuer, Pem};
+use super::super::reader::{At, Field, Named};
+use super::super::source::Source;
+use super::server::warn_of_text;
+use super::{Context, claim_path, texts};
+use crate::decision::claims::ClaimPath;
+use crate::decision::keys::{Algorithm, AlgorithmSet, Family, Issuer, IssuerId, IssuerSlot, KeyError, TokenTypes};
+use crate::keys::{KeySource, LoadError, Loaded, Settings, Wanted};
+use crate::secret::Secret;
+
+/// The registered claim that names the subject (RFC 7519 section 4.1.2).
+const SUBJECT: &str = "sub";
+/// Clocks that differ by more are broken, and every token lives that much longer.
+const MOST_LEEWAY: Duration = Duration::from_secs(5 * 60);
+
+/// All issuers of a file.
+#[derive(Debug, Default)]
+pub(super) struct Issuers {
+    /// The names, good issuers or not, and their places.
+    pub(super) places: HashMap<String, IssuerId>,
+    /// What the keys are told, in the order of the file.
+    pub(super) settings: Vec<Settings>,
+    /// Rules and keys, in the same order.
+    pub(super) slots: Vec<IssuerSlot>,
+}
+
+/// Resolves every issuer and loads its keys.
+pub(super) fn issuers(field: &Field<Named<RawIssuer>>, cx: &mut Context<'_, '_>) -> Issuers {
+    let mut issuers = Issuers::default();
+    for (at, (name, raw)) in field.get().map(|named| named.0.as_slice()).unwrap_or_default().iter().enumerate() {
+        issuers.places.insert(name.value.clone(), IssuerId(at));
+        if name.value.is_empty() {
+            cx.notes.error(&name.span, "issuer", "an issuer has a name", "write [issuer.NAME]");
+        }
+        let Some(raw) = raw.at() else { continue };
+        let case = Case { name, raw: &raw.value, label: format!("issuer.{}", name.value) };
+        if let Some((settings, slot)) = case.resolve(cx) {
+            issuers.settings.push(settings);
+            issuers.slots.push(slot);
+        }
+    }
+    issuers
+}
+
+/// One issuer being resolved.
+struct Case<'r> {
+    name: &'r At<String>,
+    raw: &'r RawIssuer,
+    label: String,
+}
+
+impl Case<'_> {
+    fn key(&self, name: &str) -> String {
+        format!("{}.{name}", self.label)
+    }
+
+    fn resolve(&self, cx: &mut Context<'_, '_>) -> Option<(Settings, IssuerSlot)> {
+        self.warn_of_openness(cx.notes);
+        let wanted = self.algorithms(cx.notes);
+        let source = self.source(cx);
+        let mut issuer = self.rules(cx.notes);
+        let source = source?;
+        let loaded = self.load(&source.value, wanted?, &source.span, cx.notes)?;
+        issuer.algorithms = loaded.algorithms;
+        let slot = IssuerSlot::new(Arc::new(issuer.clone()), Some(Arc::new(loaded.keys)));
+        Some((Settings { issuer, source: source.value }, slot))
+    }
+
+    fn warn_of_openness(&self, notes: &mut Notes<'_>) {
+        for (field, name, claim, danger) in [
+            (&self.raw.issuer, "issuer", "iss", "whoever else signs with the same key is taken for this issuer"),
+            (&self.raw.audience, "audience", "aud", "a token that was issued for another service is taken as well"),
+        ] {
+            if field.is_absent() {
+                let problem = format!("`{name}` is not set, so `{claim}` is not looked at");
+                let advice = format!("{danger}; set it if the tokens have `{claim}`");
+                notes.warning(&self.name.span, &self.label, problem, advice);
+            }
+        }
+        if let Some(leeway) = self.raw.leeway.at().filter(|leeway| leeway.value.0 > MOST_LEEWAY) {
+            let problem = format!("{} is much: every token lives that much longer", leeway.value);
+            notes.warning(&leeway.span, self.key("leeway"), problem, "5m bridges any clocks that are set at all");
+        }
+    }
+
+    /// What the tokens must be like; the algorithms are found with the keys.
+    fn rules(&self, notes: &mut Notes<'_>) -> Issuer {
+        let raw = self.raw;
+        let subject = raw.subject.at().and_then(|text| claim_path(text, &self.key("subject"), notes));
+        let required = raw.require.get().map(|list| list.0.as_slice()).unwrap_or_default();
+        let require = required.iter().filter_map(|text| claim_path(text, &self.key("require"), notes)).collect();
+        let types = raw.types.get().map(|many| TokenTypes {
+            absent: many.0.iter().any(|name| name.value.is_empty()),
+            names: many.0.iter().filter(|name| !name.value.is_empty()).map(|name| name.value.as_str().into()).collect(),
+        });
+        let max_lifetime = super::server::positive(&raw.max_lifetime, &self.key("max_lifetime"), notes);
+        let list = |field: &'_ Field<super::super::reader::Many<String>>, name: &str, notes: &mut Notes<'_>| {
+            texts(field.get().map(|many| many.0.as_slice()), &self.key(name), notes)
+        };
+        Issuer {
+            name: self.name.value.as_str().into(),
+            issuers: list(&raw.issuer, "issuer", notes),
+            audiences: list(&raw.audience, "audience", notes),
+            algorithms: AlgorithmSet::default(),
+            subject: subject.unwrap_or_else(|| ClaimPath::new(SUBJECT)),
+            leeway: raw.leeway.get().map_or(0.0, |leeway| leeway.0.as_secs_f64()),
+            max_lifetime: max_lifetime.map(|time| time.as_secs_f64()),
+            require,
+            types: types.unwrap_or_default(),
+        }
+    }
+
+    /// The algorithms that are named; `None` where one of them is no good.
+    fn algorithms(&self, notes: &mut Notes<'_>) -> Option<Wanted> {
+        let key = self.key("algorithms");
+        let Some(names) = self.raw.algorithms.at() else { return self.raw.algorithms.is_absent().then_some(None) };
+        let mut found = Vec::new();
+        for name in &names.value.0 {
+            match Algorithm::named(&name.value) {
+                Some(algorithm) => found.push(algorithm),
+                None => {
+                    let advice = match name.value.to_ascii_lowercase().as_str() {
+                        "none" => String::from("an unsigned token proves nothing, and is never accepted"),
+                        "ed25519" => String::from("did you mean \"EdDSA\"?"),
+                        _ => suggest_algorithm(&name.value),
+                    };
+                    notes.error(&name.span, &*key, format!("unknown algorithm {:?}", name.value), advice);
+                }
+            }
+        }
+        let hmac = |algorithm: &&Algorithm| algorithm.family() == Family::Hmac;
+        if let (Some(secret), Some(public)) = (found.iter().find(hmac), found.iter().find(|other| !hmac(other))) {
+            let problem = format!("{secret} takes a shared secret and {public} a public key: one issuer has only one");
+            let advice = "whoever knows the public key could sign with it; write two issuers";
+            notes.error(&names.span, &*key, problem, advice);
+            return None;
+        }
+        (found.len() == names.value.0.len()).then(|| Some(found.into_iter().collect()))
+    }
+
+    /// The one source of its keys, with the place of its setting.
+    fn source(&self, cx: &mut Context<'_, '_>) -> Option<At<KeySource>> {
+        let raw = self.raw;
+        let given = [("secret", raw.secret.span()), ("pem", raw.pem.span()), ("jwks", raw.jwks.span())];
+        let given: Vec<_> = given.into_iter().filter_map(|(name, span)| Some((name, span?))).collect();
+        match given.as_slice() {
+            [] => {
+                let advice = "set one of secret = { file = \"FILE\" }, pem = \"FILE\", jwks = { file = \"FILE\" }";
+                cx.notes.error(&self.name.span, &self.label, "no keys", advice);
+                return None;
+            }
+            [_] => {}
+            [(first, _), rest @ ..] => {
+                for (name, span) in rest {
+                    let problem = format!("`{name}` beside `{first}`: an issuer has one source of keys");
+                    cx.notes.error(span, self.key(name), problem, "write two issuers, or leave one out");
+                }
+            }
+        }
+        self.check_belongings(cx.notes);
+        let kid = raw.kid.get().map(|kid| kid.as_str().into());
+        if let Some(source) = raw.secret.at() {
+            let secret = self.secret(source, cx)?;
+            let short = !raw.short_key.is_absent();
+            return Some(At { value: KeySource::Secret { secret, kid, short }, span: source.span.clone() });
+        }
+        if let Some(pem) = raw.pem.at() {
+            let source = match &pem.value {
+                Pem::File(path) => Source::File(path.clone()),
+                Pem::Source(source) => source.clone(),
+            };
+            let text = self.text(&source, "pem", &pem.span, cx)?;
+            return Some(At { value: KeySource::Pem { text, kid }, span: pem.span.clone() });
+        }
+        let jwks = raw.jwks.at()?;
+        if jwks.value.file.is_absent() && !jwks.value.later {
+            cx.notes.error(&jwks.span, self.key("jwks"), "`file` is missing", "write jwks = { file = \"FILE\" }");
+        }
+        let file = jwks.value.file.at()?;
+        let text = self.text(&Source::File(file.value.clone()), "jwks", &file.span, cx)?;
+        Some(At { value: KeySource::Jwks { text }, span: file.span.clone() })
+    }
+
+    /// Settings that belong to one kind of source and do nothing beside another.
+    fn check_belongings(&self, notes: &mut Notes<'_>) {
+        let raw = self.raw;
+        let only = |field: Option<&std::ops::Range<usize>>, name: &str, owner: &str, notes: &mut Notes<'_>| {
+            if let Some(span) = field {
+                let problem = format!("`{name}` belongs to {owner}, which this issuer does not have");
+                notes.error(span, self.key(name), problem, "leave it out");
+            }
+        };
+        if raw.secret.is_absent() {
+            only(raw.encoding.span(), "encoding", "`secret`", notes);
+            only(raw.salt.span(), "salt", "`secret`", notes);
+            only(raw.short_key.span(), "short_key", "`secret`", notes);
+            if raw.pem.is_absent() {
+                only(raw.kid.span(), "kid", "`secret` or `pem`", notes);
+            }
+        }
+        if let Some(kid) = raw.kid.at().filter(|kid| kid.value.is_empty()) {
+            notes.error(&kid.span, self.key("kid"), "an empty text", "leave it out to take whatever a token says");
+        }
+    }
+
+    /// A text file or other text that is not secret.
+    fn text(
+        &self,
+        source: &Source,
+        name: &str,
+        span: &std::ops::Range<usize>,
+        cx: &mut Context<'_, '_>,
+    ) -> Option<String> {
+        let text = cx.outside.fetch(source).and_then(|bytes| {
+            String::from_utf8(bytes.expose().clone())
+                .map_err(|_| String::from("it is no text; DER is turned into PEM by `openssl pkey -pubin -inform DER`"))
+        });
+        text.map_err(|problem| cx.notes.error(span, self.key(name), problem, "")).ok()
+    }
+
+    /// The bytes that sign: decoded, and salted as OFBiz does.
+    fn secret(&self, source: &At<Source>, cx: &mut Context<'_, '_>) -> Option<Secret<Vec<u8>>> {
+        let key = self.key("secret");
+        warn_of_text(source, &key, cx.notes);
+        let encoding = self.raw.encoding.or(Encoding::Utf8);
+        let bytes = cx.outside.fetch(&source.value).and_then(|bytes| decode(bytes, encoding));
+        let bytes = bytes.map_err(|problem| cx.notes.error(&source.span, &*key, problem, "")).ok()?;
+        let Some(salt) = self.raw.salt.at() else { return Some(bytes) };
+        if encoding != Encoding::Utf8 {
+            let advice = "OFBiz puts the salt before the text of the key; leave one of both out";
+            cx.notes.error(&salt.span, self.key("salt"), "a salt goes with encoding = \"utf8\" alone", advice);
+        }
+        Some(salted(&salt.value.0, &bytes))
+    }
+
+    fn load(
+        &self,
+        source: &KeySource,
+        wanted: Wanted,
+        span: &std::ops::Range<usize>,
+        notes: &mut Notes<'_>,
+    ) -> Option<Loaded> {
+        let name = match source {
+            KeySource::Secret { .. } => "secret",
+            KeySource::Pem { .. } => "pem",
+            KeySource::Jwks { .. } => "jwks",
+        };
+        let algorithms = self.raw.algorithms.span();
+        let loaded = match source.load(wanted) {
+            Ok(loaded) => loaded,
+            Err(error @ LoadError::Key(KeyError::WrongFamily { .. })) => {
+                notes.error(algorithms.unwrap_or(span), self.key("algorithms"), error.to_string(), "");
+                return None;
+            }
+            Err(error) => {
+                notes.error(span, self.key(name), error.to_string(), "");
+                return None;
+            }
+        };
+        for note in &loaded.notes {
+            notes.warning(span, self.key(name), note, "");
+        }
+        let idle: AlgorithmSet = wanted
+            .iter()
+            .flat_map(|wanted| wanted.iter())
+            .filter(|algorithm| !loaded.algorithms.contains(*algorithm))
+            .collect();
+        if !idle.is_empty() {
+            let problem = format!("no key of this issuer can be used with {idle}");
+            let advice = format!("the keys there are can be used with {}", loaded.algorithms);
+            notes.error(algorithms.unwrap_or(span), self.key("algorithms"), problem, advice);
+        }
+        Some(loaded)
+    }
+}
+
+fn suggest_algorithm(name: &str) -> String {
+    let known = Algorithm::ALL.map(Algorithm::name);
+    match nearest(name, known) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("known algorithms: {}", known.join(", ")),
+    }
+}
+
+/// The bytes that the text of a secret stands for. White space inside Base64 and hexadecimal is line breaks.
+fn decode(secret: Secret<Vec<u8>>, encoding: Encoding) -> Result<Secret<Vec<u8>>, String> {
+    if encoding == Encoding::Utf8 {
+        return Ok(secret);
+    }
+    let dense: Vec<u8> = secret.expose().iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let dense = Secret::new(dense);
+    let bytes = match encoding {
+        Encoding::Hex => hex(dense.expose()).ok_or("the secret is no even number of hexadecimal digits")?,
+        Encoding::Base64 | Encoding::Utf8 => {
+            let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+            let engine = GeneralPurpose::new(&STANDARD, config);
+            engine.decode(dense.expose()).map_err(|_| "the secret is no Base64 of the standard alphabet (+ and /)")?
+        }
+    };
+    Ok(Secret::new(bytes))
+}
+
+fn hex(digits: &[u8]) -> Option<Vec<u8>> {
+    let value = |digit: &u8| char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    let pairs = digits.chunks(2).map(|pair| match pair {
+        [high, low] => Some(value(high)? << 4 | value(low)?),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+/// The key of OFBiz with a salt: the salt's bytes in lower-case hexadecimal, then the text of the key.
+fn salted(salt: &Secret<String>, key: &Secret<Vec<u8>>) -> Secret<Vec<u8>> {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or_default();
+    let salt = salt.expose().bytes().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    let length = salt.clone().count();
+    let mut bytes = Vec::with_capacity(length + key.expose().len());
+    bytes.extend(salt.filter_map(|digit| u8::try_from(digit).ok()));
+    bytes.extend_from_slice(key.expose());
+    Secret::new(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(text: &str, encoding: Encoding) -> Option<Vec<u8>> {
+        decode(Secret::new(text.as_bytes().to_vec()), encoding).ok().map(|secret| secret.expose().clone())
+    }
+
+    #[test]
+    fn secrets_are_decoded() {
+        assert_eq!(decoded("a b", Encoding::Utf8).unwrap(), b"a b");
+        for text in ["AP8+", "AP8\n+"] {
+            assert_eq!(decoded(text, Encoding::Base64).unwrap(), [0, 255, 62]);
+        }
+        assert_eq!(decoded("AA==", Encoding::Base64), decoded("AA", Encoding::Base64));
+        assert_eq!(decoded("00fFa9", Encoding::Hex).unwrap(), [0, 255, 0xa9]);
+        for text in ["AP8-", "A", "AB"] {
+            assert_eq!(decoded(text, Encoding::Base64), None, "{text}");
+        }
+        for text in ["0", "0g", "+1"] {
+            assert_eq!(decoded(text, Encoding::Hex), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_salt_stands_before_the_key_in_hexadecimal() {
+        let salted = salted(&Secret::new("aZ\u{e9}".into()), &Secret::new(b"key".to_vec()));
+        assert_eq!(salted.expose(), b"615ac3a9key");
+    }
+}

@@ -1,0 +1,149 @@
+//! A value that is given by a file, by an environment variable or, for trying out, as text.
+//!
+//! This is where the environment and the files of secrets are read. What was read is put away in a [`Secret`] at once
+//! and never told in a complaint.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::diagnostic::Notes;
+use super::reader::{At, Field, Node, Read, Table};
+use crate::secret::Secret;
+
+/// The biggest file that is taken for a secret or a key. What is bigger is some other file, or has no end.
+const BIGGEST: u64 = 1 << 20;
+
+/// Where a value is.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// In a file, relative to the folder of the config file.
+    File(String),
+    /// In an environment variable.
+    Env(String),
+    /// Here.
+    Text(Secret<String>),
+}
+
+/// Text that may be a secret.
+#[derive(Debug)]
+struct Hidden(Secret<String>);
+
+impl Read for Hidden {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        String::read(node, notes).map(|text| Self(Secret::new(text)))
+    }
+}
+
+impl Read for Source {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        const EXPECTED: &str = "`{ file = \"…\" }`, `{ env = \"…\" }` or `{ text = \"…\" }`";
+        if !node.value.is_table() {
+            return node.unexpected(EXPECTED, notes);
+        }
+        let mut table = Table::open(node, notes)?;
+        let (file, env): (Field<String>, Field<String>) = (table.take("file"), table.take("env"));
+        let text: Field<Hidden> = table.take("text");
+        table.close();
+        let count = [file.span(), env.span(), text.span()].into_iter().flatten().count();
+        if count != 1 {
+            notes.error(&node.span, &*node.name, format!("expected one of {EXPECTED}, found {count} of them"), "");
+            return None;
+        }
+        let file = file.get().cloned().map(Source::File);
+        let env = file.or_else(|| env.get().cloned().map(Source::Env));
+        env.or_else(|| text.get().map(|text| Source::Text(text.0.clone())))
+    }
+}
+
+impl JsonSchema for Source {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Source".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let text = json_schema!({ "type": "string" });
+        json_schema!({
+            "type": "object",
+            "properties": { "file": text, "env": text, "text": text },
+            "additionalProperties": false,
+            "minProperties": 1,
+            "maxProperties": 1,
+        })
+    }
+}
+
+/// What values outside the file are looked up in.
+pub(super) struct Outside<'e> {
+    /// The folder that relative paths start from.
+    pub(super) folder: PathBuf,
+    /// The environment.
+    pub(super) env: &'e dyn Fn(&str) -> Option<String>,
+}
+
+impl Outside<'_> {
+    /// The bytes of a source, or why they cannot be had. Those of files and variables are trimmed of white space.
+    pub(super) fn fetch(&self, source: &Source) -> Result<Secret<Vec<u8>>, String> {
+        match source {
+            Source::File(path) => {
+                let bytes = Secret::new(self.file(path)?);
+                Ok(Secret::new(bytes.expose().trim_ascii().to_vec()))
+            }
+            Source::Env(name) => {
+                let value = (self.env)(name).map(Secret::new);
+                let value =
+                    value.ok_or_else(|| format!("the environment variable {name} is not set, or is no text"))?;
+                Ok(Secret::new(value.expose().trim_ascii().as_bytes().to_vec()))
+            }
+            Source::Text(text) => Ok(Secret::new(text.expose().as_bytes().to_vec())),
+        }
+    }
+
+    /// The bytes of a file that the config names.
+    pub(super) fn file(&self, path: &str) -> Result<Vec<u8>, String> {
+        let path = self.path(path);
+        let mut bytes = Vec::new();
+        let read = File::open(&path).and_then(|file| file.take(BIGGEST + 1).read_to_end(&mut bytes));
+        match read {
+            Err(error) => Err(format!("cannot read {}: {error}", path.display())),
+            Ok(_) if bytes.len() as u64 > BIGGEST => Err(format!("{} is bigger than 1 MiB", path.display())),
+            Ok(_) => Ok(bytes),
+        }
+    }
+
+    /// A path that the config names, from the folder of the config file.
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.folder.join(Path::new(path))
+    }
+
+    /// A file that others will read, after a look whether they can. Its content, maybe a private key, is not taken in.
+    pub(super) fn readable(&self, path: &At<String>, key: &str, notes: &mut Notes<'_>) -> PathBuf {
+        let file = self.path(&path.value);
+        if let Err(error) = File::open(&file).and_then(|mut open| open.read(&mut [0])) {
+            notes.error(&path.span, key, format!("cannot read {}: {error}", file.display()), "");
+        }
+        file
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_variables_are_trimmed_and_text_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("key"), " \tsword fish\r\n").unwrap();
+        let env = |name: &str| (name == "KEY").then(|| String::from("swordfish\n"));
+        let outside = Outside { folder: folder.path().to_owned(), env: &env };
+        let fetch = |source| outside.fetch(&source).map(|secret| secret.expose().clone());
+        assert_eq!(fetch(Source::File("key".into())).unwrap(), b"sword fish");
+        assert_eq!(fetch(Source::Env("KEY".into())).unwrap(), b"swordfish");
+        assert_eq!(fetch(Source::Text(Secret::new("a ".into()))).unwrap(), b"a ");
+        assert!(fetch(Source::File("none".into())).unwrap_err().contains("none: No such file"));
+        assert!(fetch(Source::Env("NONE".into())).unwrap_err().contains("NONE is not set"));
+        assert!(fetch(Source::File("/dev/zero".into())).unwrap_err().contains("bigger"));
+    }
+}

@@ -1,0 +1,62 @@
+//! Whole files: good ones, bad ones, and any bytes at all.
+
+mod complaints;
+mod good;
+mod laws;
+mod shipped;
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::{Config, Report, parse};
+
+/// A key that is long enough for HS512.
+const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// The three keys that every file needs.
+const TOP: &str = "listen = '127.0.0.1:0'\nupstream = 'http://127.0.0.1:8081'\nunmatched = 'open'\n";
+
+/// A folder with everything that a file may point to.
+struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let files = [
+            ("key", format!("{KEY}\n")),
+            ("hex", "ff".repeat(64)),
+            ("short", String::from("short")),
+            ("published", String::from("security.token.key\n")),
+            ("public.pem", pair.public_key_pem()),
+            ("private.pem", pair.serialize_pem()),
+            ("set.json", String::from(r#"{"keys":[{"kty":"oct"}]}"#)),
+        ];
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn parse(&self, text: &str) -> Result<Config, Report> {
+        let env = |name: &str| (name == "WAX_KEY").then(|| KEY.to_owned());
+        parse(text, &self.path("config.toml"), &env)
+    }
+
+    /// The settings of the three keys and more.
+    fn good(&self, more: &str) -> Config {
+        self.parse(&format!("{TOP}{more}")).unwrap_or_else(|report| panic!("{more}\n{report}"))
+    }
+}
+
+/// How a report calls the file.
+fn name(report: &Report) -> &Path {
+    &report.diagnostics[0].file
+}

@@ -1,0 +1,259 @@
+//! Bad files, each with the line that is told and words of the complaint.
+
+use super::*;
+
+/// Three lines that make an issuer `a`; in [`TOP`] they stand behind line 3.
+const ISSUER: &str = "[issuer.a]\nissuer = 'i'\nsecret = { file = 'key' }\n";
+
+/// Checks that `TOP` and `more` make exactly one error, at that line of `more`, with these words.
+fn one(more: &str, line: usize, words: &str) {
+    let report = Desk::new().parse(&format!("{TOP}{more}")).map(|_| ()).expect_err(more);
+    let errors: Vec<_> =
+        report.diagnostics.iter().filter(|diagnostic| diagnostic.severity == super::super::Severity::Error).collect();
+    assert_eq!(errors.len(), 1, "{more}\n{report}");
+    assert!(report.to_string().contains(words), "{more}\n{words}\n{report}");
+    assert_eq!(errors[0].line, line + 3, "{more}\n{report}");
+    assert_eq!(name(&report).file_name().unwrap(), "config.toml");
+}
+
+#[test]
+fn required_keys_are_asked_for_with_their_choices() {
+    let report = Desk::new().parse("").unwrap_err().to_string();
+    for words in ["listen: is missing", "upstream: is missing", "unmatched: is missing", "\"protected\"", "\"deny\""] {
+        assert!(report.contains(words), "{report}");
+    }
+    assert!(report.contains("no silent default"), "{report}");
+}
+
+#[test]
+fn tables_of_the_process() {
+    for (more, line, words) in [
+        ("worker = 2", 1, "worker: unknown key\n    did you mean \"workers\"?"),
+        ("workers = 0", 1, "workers: 0 is not between 1 and 1024"),
+        ("workers = -1", 1, "whole number from 0 up"),
+        ("workers = '2'", 1, "expected a whole number, found text"),
+        ("[log]\nworkers = 2", 2, "workers belongs to the top of the file"),
+        ("[limits]\nheader_size = '64KB'", 2, "limits.header_size: unknown unit \"KB\": write \"64KiB\""),
+        ("[limits]\nheader_size = '1KiB'", 2, "not between \"8KiB\" and"),
+        ("[limits]\nheader_timeout = 10", 2, "expected a duration like \"30s\", found a whole number"),
+        ("[limits]\nheader_timeout = '0s'", 2, "nothing can happen"),
+        ("[limits]\nheaders = 0", 2, "0 is not between"),
+        ("limits = 5", 1, "limits: expected a table, found a whole number"),
+        ("[log]\nlevel = 'wran'", 2, "did you mean \"warn\"?"),
+        ("[drain]\ntimeout = '-1s'", 2, "cannot be negative"),
+        ("[memo]\nsize = '1'", 2, "needs a unit"),
+        ("[paths]\nstrict = 'yes'", 2, "expected true or false, found text"),
+        ("[answers]\nstyle = 'json'", 2, "expected \"problem\" or \"hotwax\""),
+        ("[answers]\nrealm = 'a\"b'", 2, "without quotes"),
+        ("[cors]\norigins = ['*']", 2, "name the origins"),
+        ("[cors]\norigins = ['oms.example']", 2, "begins with http"),
+        ("[forwarded]\ntrust = ['lan']", 2, "\"lan\" is no network"),
+        ("[forwarded]\nproxy_protocol = true", 2, "not in this version yet"),
+        ("[admin]\nlisten = '0.0.0.0:9090'", 2, "beyond loopback the operator's front needs a token"),
+        ("[admin]\nlisten = '9090'", 2, "has no port"),
+        ("[admin]\nprobes = '127.0.0.1:9090'", 2, "same address"),
+        ("[admin]\ntoken = { env = 'NONE' }", 2, "NONE is not set"),
+        ("[admin]\nclient_ca = 'x'", 2, "not in this version yet"),
+        ("[ask]\nkind = 'nginx'", 1, "ask: not in this version yet"),
+        ("[desk]\nissuer = 'a'", 1, "desk: not in this version yet"),
+        ("[telemetry]\nsample = 0.1", 1, "telemetry: not in this version yet"),
+        ("[[test]]\nrequest = 'GET /'", 1, "test: not in this version yet"),
+    ] {
+        one(more, line, words);
+    }
+}
+
+#[test]
+fn addresses() {
+    let spoilt = |key: &str, value: &str| {
+        let lines: Vec<String> = TOP
+            .lines()
+            .map(|line| if line.starts_with(key) { format!("{key} = {value}") } else { line.to_owned() })
+            .collect();
+        Desk::new().parse(&lines.join("\n")).map(|_| ()).expect_err(value).to_string()
+    };
+    for (key, value, words) in [
+        ("listen", "':8080'", "write \"0.0.0.0:8080\""),
+        ("listen", "'0.0.0.0'", "write \"0.0.0.0:8080\""),
+        ("listen", "'::1'", "write \"[::1]:8080\""),
+        ("listen", "'0.0.0.0:99999'", "up to 65535"),
+        ("listen", "'http://0.0.0.0:80'", "write \"0.0.0.0:80\""),
+        ("listen", "'https://0.0.0.0:443'", "needs [tls]"),
+        ("listen", "'ftp://x:1'", "unknown scheme"),
+        ("listen", "'unix:'", "unix:/path"),
+        ("listen", "[]", "the list is empty"),
+        ("listen", "['127.0.0.1:1', '127.0.0.1:1']", "stands twice"),
+        ("listen", "['127.0.0.1:9090']\nadmin = { listen = '127.0.0.1:9090' }", "also an address of `listen`"),
+        ("upstream", "'127.0.0.1:8081'", "begins with http://"),
+        ("upstream", "'h2c://a'", "not in this version yet"),
+        ("upstream", "'http://a/b'", "with a path or query"),
+        ("upstream", "'http://u:swordfish@a'", "user or password"),
+        ("upstream", "'http://a:0'", "from 1 to 65535"),
+        ("upstream", "'http://a:x'", "from 1 to 65535"),
+        ("upstream", "'http://'", "no host"),
+        ("upstream", "7", "expected a URL, a list of URLs, or a table"),
+        ("upstream", "{ host = 'preserve' }", "`url` is missing"),
+        ("upstream", "{ url = 'https://a', client_cert = 'key' }", "client_cert without client_key"),
+        ("upstream", "{ url = 'https://a', ca = 'none' }", "cannot read"),
+        ("upstream", "{ url = 'https://a', server_name = 'a b' }", "no host name"),
+        ("upstream", "{ url = 'http://a', health = { path = '/' } }", "health: not in this version yet"),
+        ("unmatched", "'closed'", "expected \"open\" or \"protected\" or \"deny\""),
+        ("unmatched", "'protected'", "no issuer is defined"),
+    ] {
+        let report = spoilt(key, value);
+        assert!(report.contains(words), "{key} = {value}: {report}");
+        assert!(!report.contains("is missing") || words.contains("is missing"), "{value}: {report}");
+        assert!(!report.contains("swordfish"), "{report}");
+    }
+}
+
+#[test]
+fn tls() {
+    for (more, line, words) in [
+        ("[tls]\nkey = 'key'", 1, "tls.cert: is missing"),
+        ("[tls]\ncert = 'none'\nkey = 'key'", 2, "none: No such file"),
+        ("[tls]\ncert = 'key'\nkey = 'key'\nmin_version = '1.1'", 4, "expected \"1.2\" or \"1.3\""),
+        ("[tls]\ncert = 'key'\nkey = 'key'\nclient_auth = 'required'", 4, "not in this version yet"),
+        ("[tls]\ncert = 'key'\nkey = 'key'\nclient_ca = 'key'", 4, "not in this version yet"),
+        ("[tls]\ncert = 'key'\nkey = 'key'\n[[tls.certificate]]\ncert = 'x'", 4, "not in this version yet"),
+    ] {
+        one(more, line, words);
+    }
+}
+
+#[test]
+fn issuers() {
+    for (body, line, words) in [
+        ("issuer = 'i'", 1, "issuer.x: no keys"),
+        ("secret = 'swordfish'", 2, "expected `{ file"),
+        ("secret = { fiel = 'key' }", 2, "did you mean \"file\"?"),
+        ("secret = { file = 'key', env = 'K' }", 2, "found 2 of them"),
+        ("secret = { file = 'none' }", 2, "issuer.x.secret: cannot read"),
+        ("secret = { file = 'short' }", 2, "RFC 7518 section 3.2"),
+        ("secret = { file = 'published' }\nshort_key = 'accept'", 2, "published default"),
+        ("secret = { file = 'public.pem' }", 2, "public key was given as a secret"),
+        ("secret = { file = 'key' }\npem = 'public.pem'", 3, "`pem` beside `secret`"),
+        ("secret = { file = 'short' }\nencoding = 'hex'", 2, "no even number of hexadecimal"),
+        ("secret = { file = 'hex' }\nencoding = 'hex'\nsalt = 'a'", 4, "a salt goes with encoding"),
+        ("secret = { file = 'key' }\nalgorithms = ['hs512']", 3, "did you mean \"HS512\"?"),
+        ("secret = { file = 'key' }\nalgorithms = ['none']", 3, "an unsigned token proves nothing"),
+        ("secret = { file = 'key' }\nalgorithms = ['HS256', 'RS256']", 3, "write two issuers"),
+        ("secret = { file = 'key' }\nalgorithms = ['RS256']", 3, "can be used with a secret"),
+        ("secret = { file = 'key' }\nalgorithms = []", 3, "the list is empty"),
+        ("secret = { file = 'key' }\nsubject = ''", 3, "a claim has a name"),
+        ("secret = { file = 'key' }\nrequire = ['/a~2']", 3, "no JSON pointer"),
+        ("secret = { file = 'key' }\nissuer = ''", 3, "issuer.x.issuer: an empty text"),
+        ("secret = { file = 'key' }\nmax_lifetime = '0s'", 3, "nothing can happen"),
+        ("secret = { file = 'key' }\nshort_key = true", 3, "expected \"accept\""),
+        ("pem = 'private.pem'", 2, "openssl pkey -in FILE -pubout"),
+        ("pem = 'public.pem'\nencoding = 'hex'", 3, "`encoding` belongs to `secret`"),
+        ("pem = 'public.pem'\nalgorithms = ['ES256', 'RS256']", 3, "no key of this issuer can be used with RS256"),
+        ("jwks = { file = 'set.json' }", 2, "no key of the JWK Set can be used"),
+        ("jwks = { file = 'set.json' }\nkid = 'k'", 3, "belongs to `secret` or `pem`"),
+        ("jwks = { url = 'https://i' }", 2, "issuer.x.jwks.url: not in this version yet"),
+        ("jwks = 'set.json'", 2, "expected `{ file"),
+        ("discovery = true", 2, "not in this version yet"),
+        ("introspection = { url = 'x' }", 2, "not in this version yet"),
+        ("secret = { file = 'key' }\nrevoked = { file = 'x' }", 3, "not in this version yet"),
+        ("secret = { file = 'key' }\nstale = '1d'", 3, "not in this version yet"),
+        ("secret = { file = 'key' }\nleway = '1s'", 3, "did you mean \"leeway\"?"),
+    ] {
+        let more = format!("[issuer.x]\n{body}\n");
+        let report = Desk::new().parse(&format!("{TOP}{more}")).map(|_| ()).expect_err(body);
+        let told = report.diagnostics.iter().find(|diagnostic| diagnostic.to_string().contains(words));
+        assert_eq!(told.map(|told| told.line), Some(line + 3), "{body}\n{report}");
+        assert!(!report.to_string().contains("swordfish"), "{report}");
+    }
+}
+
+#[test]
+fn routes() {
+    for (body, line, words) in [
+        ("name = 'r'", 1, "route \"r\": `path` is missing"),
+        ("path = 'x'", 2, "a path begins with `/`"),
+        ("path = []", 2, "the list is empty"),
+        ("path = '/x?y'", 2, "the query plays no part"),
+        ("path = '/x'\npaht = '/y'", 3, "did you mean \"path\"?"),
+        ("path = '/é'\naccess = 'open'", 2, "ASCII"),
+        ("path = '/x'\nmethod = 'CONNECT'", 3, "refused everywhere"),
+        ("path = '/x'\nmethod = 'G T'", 3, "no token"),
+        ("path = '/x'\nhost = '*'", 3, "leave `host` out"),
+        ("path = '/x'\naccess = 'opne'", 3, "did you mean \"open\"?"),
+        ("path = '/x'\nissuer = 'b'", 3, "unknown issuer \"b\"\n    did you mean \"a\"?"),
+        ("path = '/x'\nissuer = ['a', 'a']", 3, "stands twice"),
+        ("path = '/x'\naccess = 'open'\nscope = 's'", 4, "`scope` would never be looked at"),
+        ("path = '/x'\naccess = 'deny'\ntoken = 'header'", 4, "`token` would never be looked at"),
+        ("path = '/x'\nscope = 'a b'", 3, "write several as a list"),
+        ("path = '/x'\nclaim = { '' = 'a' }", 3, "a claim has a name"),
+        ("path = '/x'\nclaim = { a = 7 }", 3, "route \"/x\".claim.a: expected text"),
+        ("path = '/x'\ntoken = 'body'", 3, "write \"header\""),
+        ("path = '/x'\ntoken = 'header:Authorization'", 3, "Authorization is written \"header\""),
+        ("path = '/x'\nforward = { claims = { Host = 'a' } }", 3, "cannot be set from a claim"),
+        ("path = '/x'\nforward = { claims = { X-Forwarded-For = 'a' } }", 3, "waxseal writes this field itself"),
+        ("path = '/x'\nforward = { claims = { X-A = 'a', x_a = 'b' } }", 3, "for the same"),
+        ("path = '/x'\nforward = { claims = { 'a b' = 'a' } }", 3, "no name of a header"),
+        ("path = '/x'\nforward = { strip = ['Authorization'] }", 3, "authorization = \"strip\""),
+        ("path = '/x'\nforward = { strip = ['Content_Length'] }", 3, "says where the body ends"),
+        ("path = '/x'\nmode = 'off'", 3, "expected \"enforce\" or \"report\""),
+        ("path = '/x'\ntimeout = '0s'", 3, "nothing can happen"),
+        ("path = '/x'\nrate = { per = 'subject' }", 3, "not in this version yet"),
+        ("path = '/x'\nname = 'unmatched'", 3, "belongs to requests that no route names"),
+        ("path = '/x'\n[[route]]\npath = '/y'\nname = '/x'", 5, "a second route of that name; the first is at line 8"),
+        ("path = '/x'\n[[route]]\nname = 'b'\npath = '/X'", 5, "it and route \"/x\" (line 8) both name \"/x\""),
+    ] {
+        one(&format!("{ISSUER}[[route]]\n{body}\n"), line + 3, words);
+    }
+    one("[route]\npath = '/x'\n", 1, "[[route]]");
+    one("[[route]]\npath = '/x'\n[[route]]\npath = '/y'\n", 1, "no issuer is defined");
+}
+
+#[test]
+fn a_pattern_is_complained_of_at_the_letter() {
+    let report = Desk::new().parse(&format!("{TOP}{ISSUER}[[route]]\npath = [\"/a\", \"/b/**/c\"]\n")).unwrap_err();
+    let error = report.diagnostics.iter().find(|diagnostic| diagnostic.problem.contains("**")).unwrap();
+    assert_eq!((error.line, error.column), (8, 22), "{report}");
+}
+
+#[test]
+fn everything_is_told_at_once_and_in_order() {
+    let text =
+        "listen = 8080\nupstream = 'x'\nworker = 1\n[limits]\nheaders = 'many'\n[[route]]\npath = 'x'\nmode = 'x'\n";
+    let report = Desk::new().parse(text).unwrap_err();
+    let errors = report.diagnostics.iter().filter(|diagnostic| diagnostic.line > 0);
+    let lines: Vec<usize> = errors.map(|diagnostic| diagnostic.line).collect();
+    // `unmatched` is missing, which is told at the first line.
+    assert_eq!(lines, [1, 1, 2, 3, 5, 6, 7, 8], "{report}");
+}
+
+#[test]
+fn broken_toml_is_told_without_quoting_the_line() {
+    for (text, line, words) in [
+        ("listen = 0.0.0.0:8080\n", 1, "put text, durations and addresses in quotes"),
+        ("listen = 'a:1'\nlisten = 'b:1'\n", 2, "a key or [table] stands once"),
+        ("[issuer.a]\nsecret = { text = \"swordfish\n", 2, "TOML: "),
+        ("[issuer.a]\nsecret = { text = \"swordfish\\q\" }\n", 2, "TOML: "),
+        ("[issuer.a\nsecret = swordfish\n", 1, "TOML: "),
+        ("secret = 'swordfish' 'swordfish'\n", 1, "TOML: "),
+    ] {
+        let report = Desk::new().parse(text).map(|_| ()).expect_err(text);
+        let told = report.diagnostics.iter().find(|diagnostic| diagnostic.to_string().contains(words));
+        assert_eq!(told.map(|told| told.line), Some(line), "{text}\n{report}");
+        let quoted = format!("{report}{report:?}");
+        assert!(!quoted.contains("swordfish"), "{text}\n{report}");
+    }
+    // What is wrong besides quotes is told with them; what a broken list swallowed is not.
+    let report = Desk::new().parse("listen = 0.0.0.0:8080\nunmatched = 'x'\n").unwrap_err().to_string();
+    assert!(report.contains("TOML") && report.contains("expected \"open\""), "{report}");
+    let report = Desk::new().parse("listen = ['a'\nunmatched = 'open'\n").unwrap_err().to_string();
+    assert!(report.contains("TOML") && !report.contains("is missing"), "{report}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let desk = Desk::new();
+    let report = super::super::load(&desk.path("none.toml")).unwrap_err().to_string();
+    assert!(report.contains("none.toml: cannot be read: No such file"), "{report}");
+    std::fs::write(desk.path("latin1.toml"), b"a = 1\nb = '\xe9'\n").unwrap();
+    let report = super::super::load(&desk.path("latin1.toml")).unwrap_err().to_string();
+    assert!(report.contains("line 2 is not UTF-8"), "{report}");
+}

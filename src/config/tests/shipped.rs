@@ -1,0 +1,67 @@
+//! The example file of the repository works as it is, and with every setting that it offers.
+
+use super::*;
+use crate::decision::policy::Policy;
+use crate::proxy::Style;
+
+/// The file with its secrets in the desk's folder.
+fn shipped(desk: &Desk) -> String {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml")).unwrap();
+    for (path, file) in [
+        ("hotwax/jwtKey.txt", "key"),
+        ("partners/public.pem", "public.pem"),
+        ("tls/tls.crt", "key"),
+        ("tls/tls.key", "key"),
+        ("upstream/ca.pem", "key"),
+        ("upstream/client.pem", "key"),
+        ("upstream/client.key", "key"),
+        ("admin/token", "key"),
+    ] {
+        let target = desk.path("run").join(path);
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::copy(desk.path(file), target).unwrap();
+    }
+    text.replace("/run/secrets", desk.path("run").to_str().unwrap())
+}
+
+#[test]
+fn as_it_is() {
+    let desk = Desk::new();
+    let config = desk.parse(&shipped(&desk)).unwrap_or_else(|report| panic!("{report}"));
+    assert_eq!(config.proxy.answers.style, Style::Hotwax);
+    assert_eq!(config.upstreams[0].response_timeout.as_secs(), 7200);
+    assert!(config.proxy.cors.origins[0].matches("https://launchpad.hotwax.io"));
+    let [inventory, unmatched] = config.snapshot.routes.routes() else { panic!("two routes") };
+    assert_eq!(inventory.patterns.len(), 3);
+    assert_eq!(inventory.forwarding.strip, ["api-key".into(), "login-key".into()]);
+    assert_eq!(unmatched.policy, Policy::Open);
+    assert_eq!(config.issuers[0].issuer.subject.as_str(), "userLoginId");
+}
+
+#[test]
+fn with_every_setting_that_it_offers() {
+    let desk = Desk::new();
+    let text: Vec<String> =
+        shipped(&desk).lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned()).collect();
+    let config = desk.parse(&text.join("\n")).unwrap_or_else(|report| panic!("{report}"));
+    assert_eq!(config.snapshot.routes.routes().len(), 8);
+    assert_eq!(config.issuers.len(), 2);
+    assert!(config.net.tls.is_some() && config.admin.probes.is_some());
+}
+
+#[test]
+fn every_key_that_is_known_is_documented_in_it() {
+    let schema = schemars::schema_for!(super::super::raw::File).to_value();
+    let mut known = vec![&schema["properties"]];
+    known.extend(schema["$defs"].as_object().unwrap().values().map(|table| &table["properties"]));
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml")).unwrap();
+    for (key, property) in known.into_iter().filter_map(|table| table.as_object()).flatten() {
+        // Some are not built but for their default, the others are other ways to give a secret.
+        if ["client_auth", "proxy_protocol", "env", "text"].contains(&key.as_str()) {
+            continue;
+        }
+        let found = text.contains(&format!("{key} = ")) || text.contains(&format!("[{key}"));
+        assert!(found, "{key} is not in config.toml");
+        assert!(property.get("description").is_some() || key == "file", "{key} is not documented");
+    }
+}
