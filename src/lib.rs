@@ -3,8 +3,10 @@
 
 pub mod admin;
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod decision;
+pub mod demo;
 pub mod gate;
 pub mod keys;
 pub mod live;

@@ -1,0 +1,28 @@
+//! `waxseal run`: serve.
+
+use std::io;
+
+use tokio::runtime;
+
+use super::{ConfigFile, Failure};
+use crate::app::App;
+use crate::net::Signals;
+use crate::telemetry::trace;
+use crate::time::Clock;
+
+/// Serves until a signal says otherwise.
+pub(super) fn run(file: &ConfigFile) -> Result<(), Failure> {
+    let config = file.load()?;
+    trace::init(&config.telemetry).map_err(Failure::at_start)?;
+    let app = App::start(config, Clock::System, Box::new(io::stdout())).map_err(Failure::at_start)?;
+    for address in &app.addresses {
+        tracing::info!(%address, "listening");
+    }
+    tracing::info!(address = %app.admin, "the admin front is listening");
+    // The cold side: nothing here is on the path of a request.
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::at_start)?;
+    runtime.block_on(async {
+        let mut signals = Signals::catch().map_err(Failure::at_start)?;
+        app.run(async || signals.next().await).await.map_err(Failure::at_work)
+    })
+}

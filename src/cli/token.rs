@@ -1,0 +1,86 @@
+//! `waxseal token`: issue tokens from a terminal.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::{ConfigFile, Failure, tell};
+use crate::config::{self, Config};
+use crate::decision::claims::ClaimPath;
+use crate::keys;
+use crate::time::Clock;
+
+/// What `token mint` is told.
+#[derive(Debug, Args)]
+pub(super) struct Mint {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The issuer whose secret signs; may be left out where the config has one.
+    #[arg(long, value_name = "NAME")]
+    issuer: Option<String>,
+    /// Whom the token speaks for: the user id of the OMS.
+    #[arg(long, value_name = "USER")]
+    user: String,
+    /// How long it is valid: 30d, 12h, 1y.
+    #[arg(long, value_name = "DURATION")]
+    valid_for: String,
+    /// What it is for; written into the token.
+    #[arg(long, value_name = "TEXT")]
+    purpose: String,
+}
+
+/// Issues a token and prints it.
+pub(super) fn mint(asked: &Mint) -> Result<(), Failure> {
+    let config = asked.config.load()?;
+    let settings = issuer(&config, asked.issuer.as_deref())?;
+    let lifetime = config::duration(&asked.valid_for)
+        .map_err(|problem| Failure::at_start(format!("--valid-for {:?}: {problem}", asked.valid_for)))?;
+    // Whole seconds: HotWax's own verifier takes no others.
+    let now = Clock::System.now().seconds().floor();
+    let claims = claims(settings, asked, now, now + lifetime.as_secs_f64().floor());
+    let token = keys::sign(settings, &claims).map_err(Failure::at_start)?;
+    tell(token.expose())
+}
+
+fn issuer<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c keys::Settings, Failure> {
+    let names: Vec<&str> = config.issuers.iter().map(|settings| &*settings.issuer.name).collect();
+    let wrong = |problem: String| Failure::at_start(format!("{problem}; the config has: {}", names.join(", ")));
+    match (name, config.issuers.as_slice()) {
+        (None, [only]) => Ok(only),
+        (None, _) => Err(wrong("--issuer NAME must say which issuer signs".to_owned())),
+        (Some(name), all) => {
+            let found = all.iter().find(|settings| *settings.issuer.name == *name);
+            found.ok_or_else(|| wrong(format!("there is no issuer {name:?}")))
+        }
+    }
+}
+
+/// The claims, so that this config itself would take the token.
+fn claims(settings: &keys::Settings, asked: &Mint, issued: f64, expires: f64) -> Value {
+    let mut claims = Map::new();
+    #[allow(clippy::cast_possible_truncation, reason = "a float becomes the nearest integer there is, never garbage")]
+    let whole = |seconds: f64| json!(seconds as i64);
+    claims.insert("iat".to_owned(), whole(issued));
+    claims.insert("exp".to_owned(), whole(expires));
+    if let Some(iss) = settings.issuer.issuers.first() {
+        claims.insert("iss".to_owned(), json!(iss));
+    }
+    if let Some(audience) = settings.issuer.audiences.first() {
+        claims.insert("aud".to_owned(), json!(audience));
+    }
+    claims.insert("purpose".to_owned(), json!(asked.purpose));
+    insert_at(&mut claims, &settings.issuer.subject, json!(asked.user));
+    Value::Object(claims)
+}
+
+/// Puts a value where a path says, making the objects on the way.
+fn insert_at(claims: &mut Map<String, Value>, path: &ClaimPath, value: Value) {
+    let Some(pointer) = path.as_str().strip_prefix('/') else {
+        claims.insert(path.as_str().to_owned(), value);
+        return;
+    };
+    let names = pointer.split('/').rev().map(|name| name.replace("~1", "/").replace("~0", "~"));
+    let nested = names.fold(value, |inner, name| Value::Object(Map::from_iter([(name, inner)])));
+    if let Value::Object(outer) = nested {
+        claims.extend(outer);
+    }
+}
