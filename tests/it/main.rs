@@ -1,0 +1,34 @@
+//! End-to-end tests: the whole program on real sockets, between a client and an upstream that keep every byte.
+
+#![allow(unreachable_pub, missing_docs, reason = "nothing outside uses a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that finds something amiss stops"
+)]
+
+mod admin;
+mod cli;
+mod client;
+mod faults;
+mod forwarding;
+mod harness;
+mod hops;
+mod hotwax;
+mod identity;
+mod issuers;
+mod limits;
+mod listeners;
+mod preflights;
+mod program;
+mod refusals;
+mod secrets;
+mod stopping;
+mod tokens;
+mod tomcat;
+mod upgrade;
+mod upstream;
