@@ -1,4 +1,49 @@
 //! waxseal: a reverse-proxy authentication sidecar.
+//!
+//! It stands in front of an HTTP API that cannot be changed, checks the `Authorization: Bearer` token of each request
+//! against a configured list of guarded routes, forwards what may pass and refuses the rest with a good answer.
+//!
+//! # The map
+//!
+//! Each room is a module. A room may import from those on lower lines of this list, never from one on its own line and
+//! never upward; `tests/layers.rs` holds it to that.
+//!
+//! | line | rooms | what they are for |
+//! | --- | --- | --- |
+//! | 1 | [`cli`] | commands and flags |
+//! | 2 | [`demo`] | everything in one process, to see the main job |
+//! | 3 | [`app`] | builds every part from resolved settings, binds, runs, stops |
+//! | 4 | [`config`] | TOML to settings; the only room that knows the file's shape |
+//! | 5 | [`proxy`], [`admin`] | fronts: one forwards, one answers the operator |
+//! | 6 | [`gate`] | where a worker asks whether a request may pass |
+//! | 7 | [`keys`] | where key sets come from |
+//! | 8 | [`net`], [`upstream`] | connections below and above; they know nothing of tokens |
+//! | 9 | [`live`] | what is in force now |
+//! | 10 | [`telemetry`] | counters, access log, diagnostics |
+//! | 11 | [`decision`] | the core: whether a request may pass; pure |
+//! | 12 | [`time`], [`secret`] | the one clock; values that are never printed |
+//!
+//! # What happens to a request
+//!
+//! 1. `net/conn.rs` makes bytes into an HTTP request, within limits of size and time.
+//! 2. [`proxy::Proxy`] opens its account and looks at its head. Read `Proxy::pass` from top to bottom: it is the whole
+//!    way of a request.
+//! 3. [`gate::Gate::judge`] asks the core.
+//! 4. [`decision::decide`] finds the routes that hold for every reading of the path, the token, who proved it, and
+//!    whether that suffices. The outcome is a permit or a rejection.
+//! 5. `proxy/forward.rs` spends the permit: it strips what a client may not say, adds who was proven, and points the
+//!    request at its upstream.
+//! 6. [`upstream::Pool`] sends it, once.
+//! 7. `proxy/body.rs` streams both ways; `proxy/account.rs` closes the account: counters and a line in the access log.
+//!
+//! A refusal leaves after step 4 through `proxy/respond.rs`; a tunnel leaves after step 6 through `proxy/upgrade.rs`.
+//!
+//! # What is never done
+//!
+//! No request reaches a guarded path without a permit, and only a decision makes one. No token, secret or password gets
+//! into a log, a metric, an error or a debug print. Nothing that may have arrived is sent twice. No lock is shared
+//! between workers on the path of a request.
+
 #![forbid(unsafe_code)]
 
 pub mod admin;
