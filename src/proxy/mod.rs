@@ -242,9 +242,11 @@ impl Proxy {
         asker: &Asker,
         settings: &Settings,
     ) -> Response<DownBody> {
+        let response = refuse(&rejection, asker, settings);
         account.failed(&rejection);
+        account.sent(asker.receives(&response));
         account.close();
-        refuse(&rejection, asker, settings)
+        response
     }
 }
 

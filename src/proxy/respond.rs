@@ -9,7 +9,7 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN,
     RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
 use super::body::DownBody;
@@ -26,6 +26,8 @@ const INVALID_TOKEN: &str = "invalid_token";
 pub(super) struct Asker {
     origin: Option<HeaderValue>,
     grpc: bool,
+    /// Whether the answer goes down without its body.
+    head: bool,
     id: HeaderValue,
 }
 
@@ -33,7 +35,17 @@ impl Asker {
     /// Remembers a request of that id.
     pub(super) fn of<B>(request: &Request<B>, id: HeaderValue) -> Self {
         let headers = request.headers();
-        Self { origin: headers.get(ORIGIN).cloned(), grpc: is_grpc(headers), id }
+        Self {
+            origin: headers.get(ORIGIN).cloned(),
+            grpc: is_grpc(headers),
+            head: *request.method() == Method::HEAD,
+            id,
+        }
+    }
+
+    /// Bytes of the body of an answer that go down to it.
+    pub(super) fn receives(&self, response: &Response<DownBody>) -> u64 {
+        if self.head { 0 } else { http_body::Body::size_hint(response.body()).lower() }
     }
 
     /// The id of the request.

@@ -238,8 +238,10 @@ fn an_early_answer_reaches_the_client_while_it_still_sends() {
 fn the_log_says_whose_fault_it_was() {
     let upstream = Upstream::answering(|_| Answer::Last(Vec::new()));
     let sidecar = open(&upstream.line(), "");
-    assert_eq!(ask(sidecar.address, "POST", "/x", &[], "{}").status, 502);
+    let response = ask(sidecar.address, "POST", "/x", &[], "{}");
+    assert_eq!(response.status, 502);
     let lines = sidecar.lines(1);
+    assert_eq!(lines[0]["bytes_out"].as_u64(), Some(response.body.len() as u64), "{}", lines[0]);
     assert_eq!((lines[0]["verdict"].as_str(), lines[0]["code"].as_str()), (Some("allow"), Some("upstream_invalid")));
     assert!(lines[0]["detail"].as_str().unwrap().contains(&upstream.address.to_string()), "{}", lines[0]);
     eventually("the counter", || {
