@@ -23,6 +23,12 @@ impl UnixSeconds {
         self.0
     }
 
+    /// The whole second that this moment is in: what tokens are stamped with, since not every reader takes fractions.
+    #[allow(clippy::cast_possible_truncation, reason = "a float becomes the nearest integer there is, never garbage")]
+    pub fn whole(self) -> i64 {
+        self.0.floor() as i64
+    }
+
     /// This moment and `seconds` more.
     pub fn plus(self, seconds: f64) -> Self {
         Self(self.0 + seconds)
@@ -86,6 +92,13 @@ mod tests {
         assert!(UnixSeconds::new(1.5).is_some());
         assert!(UnixSeconds::new(f64::NAN).is_none());
         assert!(UnixSeconds::new(f64::INFINITY).is_none());
+    }
+
+    #[test]
+    fn a_whole_second_never_lies_ahead() {
+        for (moment, whole) in [(1.0, 1), (1.9, 1), (-0.5, -1), (1e300, i64::MAX)] {
+            assert_eq!(UnixSeconds(moment).whole(), whole);
+        }
     }
 
     #[test]

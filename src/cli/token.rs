@@ -34,9 +34,8 @@ pub(super) fn mint(asked: &Mint) -> Result<(), Failure> {
     let settings = issuer(&config, asked.issuer.as_deref())?;
     let lifetime = config::duration(&asked.valid_for)
         .map_err(|problem| Failure::at_start(format!("--valid-for {:?}: {problem}", asked.valid_for)))?;
-    // Whole seconds: HotWax's own verifier takes no others.
-    let now = Clock::System.now().seconds().floor();
-    let claims = claims(settings, asked, now, now + lifetime.as_secs_f64().floor());
+    let now = Clock::System.now();
+    let claims = claims(settings, asked, now.whole(), now.plus(lifetime.as_secs_f64()).whole());
     let token = keys::sign(settings, &claims).map_err(Failure::at_start)?;
     tell(token.expose())
 }
@@ -55,12 +54,10 @@ fn issuer<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c keys::Settin
 }
 
 /// The claims, so that this config itself would take the token.
-fn claims(settings: &keys::Settings, asked: &Mint, issued: f64, expires: f64) -> Value {
+fn claims(settings: &keys::Settings, asked: &Mint, issued: i64, expires: i64) -> Value {
     let mut claims = Map::new();
-    #[allow(clippy::cast_possible_truncation, reason = "a float becomes the nearest integer there is, never garbage")]
-    let whole = |seconds: f64| json!(seconds as i64);
-    claims.insert("iat".to_owned(), whole(issued));
-    claims.insert("exp".to_owned(), whole(expires));
+    claims.insert("iat".to_owned(), json!(issued));
+    claims.insert("exp".to_owned(), json!(expires));
     if let Some(iss) = settings.issuer.issuers.first() {
         claims.insert("iss".to_owned(), json!(iss));
     }

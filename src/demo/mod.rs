@@ -168,8 +168,8 @@ fn section(table: &mut toml::Table, name: &str, change: impl FnOnce(&mut toml::T
 /// A token of the demo's own key, and the issuer that signed it.
 fn token(config: &Config) -> Result<(Secret<String>, keys::Settings), String> {
     let issuer = config.issuers.first().cloned().ok_or("the shipped config has no issuer")?;
-    let now = Clock::System.now().seconds();
-    let claims = json!({ "userLoginId": "demo", "iat": now.floor(), "exp": now.floor() + 3600.0 });
+    let now = Clock::System.now();
+    let claims = json!({ "userLoginId": "demo", "iat": now.whole(), "exp": now.plus(3600.0).whole() });
     Ok((keys::sign(&issuer, &claims).map_err(text)?, issuer))
 }
 

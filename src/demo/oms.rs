@@ -64,12 +64,12 @@ fn login(asked: &Value, issuer: &keys::Settings) -> Response<Full<Bytes>> {
     let Some(user) = asked.get("USERNAME").and_then(Value::as_str) else {
         return json_of(StatusCode::OK, &json!({ "_ERROR_MESSAGE_": "USERNAME is missing" }));
     };
-    let now = Clock::System.now().seconds().floor();
-    let expires = now + 3600.0;
-    match keys::sign(issuer, &json!({ "userLoginId": user, "iat": now, "exp": expires })) {
+    let now = Clock::System.now();
+    let expires = now.plus(3600.0).whole();
+    match keys::sign(issuer, &json!({ "userLoginId": user, "iat": now.whole(), "exp": expires })) {
         Ok(token) => json_of(
             StatusCode::OK,
-            &json!({ "token": token.expose(), "expirationTime": expires * 1000.0, "USERNAME": user }),
+            &json!({ "token": token.expose(), "expirationTime": expires.saturating_mul(1000), "USERNAME": user }),
         ),
         Err(error) => json_of(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "errorMessage": error.to_string() })),
     }
