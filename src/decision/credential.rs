@@ -6,6 +6,7 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderName, ORIGIN};
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode;
 
+use super::forwarding::folded;
 use super::head::RequestHead;
 use super::origin::OriginPattern;
 use super::rejection::{Code, Rejection};
@@ -105,7 +106,10 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 fn tokens_in<'a>(head: &RequestHead<'a>, place: &Place, origins: &[OriginPattern]) -> Vec<Cow<'a, [u8]>> {
     match place {
         Place::Authorization => Vec::new(),
-        Place::Header(name) => head.headers.get_all(name).iter().map(|value| Cow::Borrowed(value.as_bytes())).collect(),
+        Place::Header(name) => {
+            let spelt = head.headers.iter().filter(|(own, _)| folded(own) == folded(name));
+            spelt.map(|(_, value)| Cow::Borrowed(value.as_bytes())).collect()
+        }
         Place::Query(name) => query_values(head.query.unwrap_or_default(), name).collect(),
         Place::Cookie(name) if cookie_counts(head, origins) => cookie_values(head.headers, name).collect(),
         Place::Cookie(_) => Vec::new(),

@@ -10,8 +10,15 @@ use super::path::Readings;
 use super::rejection::{Code, Rejection};
 
 /// The headers by which a request says that it means another method, folded.
-const METHOD_OVERRIDES: [&str; 5] =
-    ["x-http-method-override", "x-http-method", "x-method-override", "x-override-method", "x-original-method"];
+const METHOD_OVERRIDES: [&str; 7] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-override-method",
+    "x-original-method",
+    "http-method-override",
+    "method-override",
+];
 
 /// The most methods that a request may say it means: each is judged, and whoever sends more means no good.
 const MOST_OVERRIDES: usize = 8;
@@ -180,11 +187,15 @@ fn refuse_method(method: &Method) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// Whether a server could take the field for one that overrides the method.
+pub fn overrides_method(name: &HeaderName) -> bool {
+    name.as_str().contains("method") && METHOD_OVERRIDES.contains(&&*folded(name))
+}
+
 fn overrides(headers: &HeaderMap) -> Result<Vec<Method>, Rejection> {
     let mut methods: Vec<Method> = Vec::new();
     for (name, value) in headers {
-        // Every one of them begins so, in any spelling.
-        if !matches!(name.as_str().as_bytes(), [b'x', ..]) || !METHOD_OVERRIDES.contains(&&*folded(name)) {
+        if !overrides_method(name) {
             continue;
         }
         let words = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);

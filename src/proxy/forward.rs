@@ -1,13 +1,14 @@
 //! A request and its permit become the request that the upstream receives (contract section 5).
 
-use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderMap, HeaderValue, UPGRADE};
+use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;
-use http::{Request, Uri, Version};
+use http::{HeaderName, Request, Uri, Version};
 use percent_encoding::percent_decode;
 
 use super::body::UpBody;
 use super::headers::{X_REQUEST_ID, clean_request, tell_forwarding};
 use crate::decision::credential::Place;
+use crate::decision::forwarding::folded;
 use crate::decision::route::Route;
 use crate::decision::snapshot::Snapshot;
 use crate::decision::verdict::Permit;
@@ -62,6 +63,10 @@ pub(super) fn prepare(
         headers.insert(UPGRADE, protocol.clone());
     }
     tell_host(headers, facts.host.as_deref(), upstream);
+    if !http_body::Body::is_end_stream(&body) && http_body::Body::size_hint(&body).exact().is_none() {
+        // A GET is taken to have no body unless it says so.
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     let mut prepared = Request::new(body);
     *prepared.method_mut() = parts.method;
     *prepared.version_mut() = Version::HTTP_11;
@@ -80,7 +85,10 @@ fn take_token(headers: &mut HeaderMap, place: &Place, query: Option<&str>) -> Op
             }
             value.get(6..)?.trim_ascii().to_vec()
         }
-        Place::Header(name) => headers.remove(name)?.as_bytes().to_vec(),
+        Place::Header(name) => {
+            let spelt: Vec<HeaderName> = headers.keys().filter(|own| folded(own) == folded(name)).cloned().collect();
+            spelt.into_iter().filter_map(|own| headers.remove(own)).last()?.as_bytes().to_vec()
+        }
         Place::Cookie(name) => take_cookie(headers, name)?,
         Place::Query(name) => {
             let values = query?.split('&').filter_map(|pair| pair.split_once('='));

@@ -7,7 +7,8 @@ use http::header::{
     TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 
-use crate::decision::forwarding::{HeaderRules, Rule, folded};
+use crate::decision::forwarding::{HeaderRules, Rule, folded, passes_for_framing};
+use crate::decision::head::overrides_method;
 use crate::net::{ConnInfo, Peer};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -65,12 +66,20 @@ pub(super) fn clean_response(headers: &mut HeaderMap) {
 /// Removes from trailers what must not be told behind the back of a decision (RFC 9110 section 6.5.1).
 pub(super) fn clean_trailers(mut trailers: HeaderMap, rules: &HeaderRules) -> HeaderMap {
     const NEVER: [HeaderName; 6] = [AUTHORIZATION, COOKIE, HOST, CONTENT_LENGTH, TRANSFER_ENCODING, TRAILER];
-    let doomed: Vec<HeaderName> =
-        trailers.keys().filter(|name| NEVER.contains(name) || rules.rule(name).is_some()).cloned().collect();
+    let doomed: Vec<HeaderName> = trailers
+        .keys()
+        .filter(|name| NEVER.contains(name) || rules.rule(name).is_some() || is_disguised(name))
+        .cloned()
+        .collect();
     for name in doomed {
         trailers.remove(name);
     }
     trailers
+}
+
+/// Whether a server could take the field for one that is judged in the head alone.
+fn is_disguised(name: &HeaderName) -> bool {
+    passes_for_framing(name) || overrides_method(name)
 }
 
 /// Says truthfully who is at the other end. What a trusted peer says of those before it is kept and extended.
@@ -195,7 +204,10 @@ mod tests {
             ("x-auth-user", "evil"),
             ("authorization", "Bearer x"),
             ("content-length", "0"),
+            ("content_length", "0"),
             ("x-forwarded-for", "203.0.113.9"),
+            ("x_request_id", "evil"),
+            ("x-http-method-override", "POST"),
         ]);
         let left = clean_trailers(sent, &rules);
         assert_eq!(left.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-checksum"]);

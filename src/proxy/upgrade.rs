@@ -15,7 +15,8 @@ use super::account::Account;
 use super::body::DownBody;
 use super::traffic::Broken;
 
-/// The protocol that a request asks to change to. HTTP/2 is never one: it would take the connection out of sight.
+/// The one protocol that a request asks to change to. A choice of several is none: what the upstream made of it could
+/// not be foreseen. HTTP itself and TLS are never one: they would take all further requests out of sight.
 pub(super) fn wanted<B>(request: &Request<B>) -> Option<HeaderValue> {
     if request.version() != Version::HTTP_11 {
         return None;
@@ -23,8 +24,10 @@ pub(super) fn wanted<B>(request: &Request<B>) -> Option<HeaderValue> {
     let headers = request.headers();
     let mut protocols = headers.get_all(UPGRADE).iter();
     let protocol = protocols.next().filter(|_| protocols.next().is_none())?;
-    let known = !protocol.is_empty() && !protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2");
-    (known && asks_for_upgrade(headers)).then(|| protocol.clone())
+    let name = protocol.as_bytes().to_ascii_lowercase();
+    let hidden = [&b"h2"[..], b"http", b"tls"].iter().any(|start| name.starts_with(start));
+    let single = !name.is_empty() && !name.contains(&b',');
+    (single && !hidden && asks_for_upgrade(headers)).then(|| protocol.clone())
 }
 
 fn asks_for_upgrade(headers: &HeaderMap) -> bool {
@@ -36,9 +39,9 @@ fn asks_for_upgrade(headers: &HeaderMap) -> bool {
 
 /// Whether a 101 changes to what was asked for.
 pub(super) fn is_granted(wanted: &HeaderValue, response: &Response<Incoming>) -> bool {
-    let granted = response.headers().get(UPGRADE).map(|granted| granted.as_bytes().to_ascii_lowercase());
-    let asked = wanted.as_bytes().to_ascii_lowercase();
-    granted.is_some_and(|granted| asked.split(|byte| *byte == b',').any(|one| one.trim_ascii() == granted.trim_ascii()))
+    let mut granted = response.headers().get_all(UPGRADE).iter();
+    let same = granted.next().is_some_and(|granted| granted.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()));
+    same && granted.next().is_none()
 }
 
 /// Starts the tunnel and gives back the 101 that goes down. `over`: when the tunnel must end.
