@@ -92,7 +92,7 @@ impl Route {
 }
 
 /// A host as a route names it: a name, or everything below one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostPattern {
     name: Box<str>,
     below: bool,

@@ -115,6 +115,10 @@ impl RouteTable {
                 }
             }
         }
+        // Guards for different hosts may be equally specific where the host is nobody's: the order in the file must not
+        // decide, so their names do.
+        let hosts = |id: RouteId| self.route(id).map(|route| &route.hosts);
+        found.fits.sort_by(|(own, id), (other, against)| own.cmp(other).then_with(|| hosts(*id).cmp(&hosts(*against))));
         found.held(self.unmatched())
     }
 
@@ -224,8 +228,8 @@ impl Search<'_> {
         if let Some(child) = literal(node, name) {
             self.descend(child, below);
         }
-        // The longest stem first. What is longer than any literal, blanks and dots aside, cannot be one. Several dots in
-        // a row leave one stem, so that no run of them is gone over twice.
+        // The longest stem first. What is longer than any literal, blanks and dots aside, cannot be one. Several dots
+        // in a row leave one stem, so that no run of them is gone over twice.
         let mut left = name;
         while let Some(at) = left.rfind('.') {
             left = trim(left.get(..at).unwrap_or_default());
@@ -287,7 +291,8 @@ impl Search<'_> {
             let fit = |host| Fit { ranks: pattern.ranks.clone(), implied, host, method };
             if let Some(guards) = &mut self.guards {
                 if route.is_guard() && !route.hosts.is_empty() {
-                    guards.push((fit(0), entry.route));
+                    let host = route.hosts.iter().map(HostPattern::weight).max().unwrap_or(0);
+                    guards.push((fit(host), entry.route));
                 }
                 continue;
             }
@@ -323,8 +328,8 @@ impl Found {
         }
     }
 
-    fn held(mut self, unmatched: RouteId) -> Held {
-        self.fits.sort_by(|(own, _), (other, _)| own.cmp(other));
+    /// `fits` being sorted.
+    fn held(self, unmatched: RouteId) -> Held {
         let mut ids = self.fits.into_iter().map(|(_, id)| id);
         match ids.next() {
             None => Held { lead: unmatched, others: Vec::new() },

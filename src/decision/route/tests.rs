@@ -307,6 +307,13 @@ fn a_host_that_no_route_names_falls_under_every_guard() {
     ] {
         assert_eq!(held_for(&routes, &Asked::new("GET", target).host(host)), expected, "{host} {target}");
     }
+    let alike = [at(&["b.example"], deny("/y")), at(&["*.example"], guard("/y")), at(&["a.example"], guard("/y"))];
+    let found = held_for(&alike, &Asked::new("GET", "/y").host("10.0.0.1"));
+    assert_eq!(
+        found,
+        ["guard /y", "deny /y", "guard /y", "default"],
+        "equally specific ones by the names of their hosts"
+    );
     let mut nameless = Asked::new("GET", "/x");
     nameless.0.headers_mut().remove(http::header::HOST);
     *nameless.0.version_mut() = http::Version::HTTP_10;
