@@ -39,7 +39,7 @@ impl UpBody {
         limit: Option<u64>,
         stall: Duration,
     ) -> (Self, Rc<Traffic>) {
-        let traffic = Rc::<Traffic>::default();
+        let traffic = Rc::new(Traffic::new(stall));
         let rising = Rising { incoming, traffic: Rc::clone(&traffic), rules, limit, stall: Stall::new(Some(stall)) };
         (Self(Some(Box::new(rising))), traffic)
     }
@@ -80,6 +80,7 @@ impl Rising {
             Poll::Ready(Some(Ok(frame))) => frame,
         };
         self.stall.moved();
+        self.traffic.progress.step();
         let frame = match frame.into_trailers() {
             Ok(trailers) => return Poll::Ready(Some(Ok(Frame::trailers(clean_trailers(trailers, &self.rules))))),
             Err(data) => data,

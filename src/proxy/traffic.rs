@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::time::Duration;
 
 use crate::upstream::Progress;
 
@@ -32,7 +33,7 @@ impl fmt::Display for Broken {
 impl std::error::Error for Broken {}
 
 /// What a request body and the one who waits for its answer tell each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Traffic {
     /// How far it has gone.
     pub(super) progress: Progress,
@@ -40,4 +41,11 @@ pub(super) struct Traffic {
     pub(super) bytes: Cell<u64>,
     /// Why it broke off, if it did.
     pub(super) broken: Cell<Option<Broken>>,
+}
+
+impl Traffic {
+    /// Of a body that has not moved yet and may stand still for `stall`.
+    pub(super) fn new(stall: Duration) -> Self {
+        Self { progress: Progress::new(stall), bytes: Cell::new(0), broken: Cell::new(None) }
+    }
 }

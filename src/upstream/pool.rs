@@ -22,6 +22,7 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout};
 
 use super::connect::connect;
+use super::stream::{Counted, Heard, Stream};
 use super::{Upstream, UpstreamError};
 use crate::telemetry::metrics::{Metrics, Side};
 
@@ -46,6 +47,7 @@ struct Shared<B> {
 struct Idle<B> {
     place: Place,
     sender: SendRequest<B>,
+    heard: Heard,
     since: Instant,
 }
 
@@ -71,16 +73,30 @@ pub struct Lease<B> {
     shared: Weak<Shared<B>>,
     place: Place,
     sender: SendRequest<B>,
+    heard: Heard,
 }
 
 /// How far a request body has gone; shared by the body and whoever waits for the answer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Progress {
+    /// How long the body may stand still, whoever it is that does not move it.
+    stall: Duration,
+    moved: Cell<u64>,
     ended: Cell<bool>,
     wake: Notify,
 }
 
 impl Progress {
+    /// A body that has not moved yet and may stand still for so long.
+    pub fn new(stall: Duration) -> Self {
+        Self { stall, moved: Cell::new(0), ended: Cell::new(false), wake: Notify::new() }
+    }
+
+    /// Says that something of it was handed over.
+    pub fn step(&self) {
+        self.moved.set(self.moved.get().wrapping_add(1));
+    }
+
     /// Says that the last byte was handed over, or that there will be none.
     pub fn end(&self) {
         self.ended.set(true);
@@ -92,10 +108,20 @@ impl Progress {
         self.ended.get()
     }
 
-    async fn ended(&self) {
+    /// Waits for the end of the body.
+    ///
+    /// # Errors
+    /// How long it stood still. The body itself sees a client that is silent, and sees it sooner; this is for an upstream
+    /// that takes no more, when nobody asks the body for anything.
+    async fn ended(&self) -> Result<(), Duration> {
+        let limit = self.stall.saturating_mul(2);
         while !self.ended.get() {
-            self.wake.notified().await;
+            let before = self.moved.get();
+            if timeout(limit, self.wake.notified()).await.is_err() && self.moved.get() == before {
+                return Err(limit);
+            }
         }
+        Ok(())
     }
 }
 
@@ -103,7 +129,9 @@ impl Progress {
 enum Miss<B> {
     /// Nothing was written; here is the request.
     Unsent(Request<B>),
-    /// It may have arrived.
+    /// It may have arrived, and nothing came back.
+    Unheard(UpstreamError),
+    /// It arrived: some of an answer came, or there was no time left for one.
     Sent(UpstreamError),
 }
 
@@ -134,13 +162,14 @@ where
             match exchange(lease, request, limit, progress).await {
                 Ok(answer) => return Ok(answer),
                 Err(Miss::Unsent(unsent)) => request = unsent,
-                Err(Miss::Sent(error)) => match again {
+                Err(Miss::Sent(error)) => return Err(error),
+                Err(Miss::Unheard(error)) => match again {
                     // The server closed the connection just as it was used again. A fresh one has no such excuse.
-                    Some(again) if matches!(error, UpstreamError::Invalid { .. }) => {
+                    Some(again) => {
                         request = again;
                         break;
                     }
-                    _ => return Err(error),
+                    None => return Err(error),
                 },
             }
         }
@@ -148,7 +177,7 @@ where
         let lease = Box::pin(self.open(upstream)).await?;
         let server = lease.place.name();
         exchange(lease, request, limit, progress).await.map_err(|miss| match miss {
-            Miss::Sent(error) => error,
+            Miss::Sent(error) | Miss::Unheard(error) => error,
             Miss::Unsent(_) => {
                 UpstreamError::Unreachable { server, why: "the connection closed before it was used".to_owned() }
             }
@@ -170,8 +199,8 @@ where
             if stale || candidate.sender.is_closed() {
                 idle.remove(at);
             } else if candidate.sender.is_ready() {
-                let Idle { place, sender, .. } = idle.remove(at);
-                return Some(Lease { shared: Rc::downgrade(&self.0), place, sender });
+                let Idle { place, sender, heard, .. } = idle.remove(at);
+                return Some(Lease { shared: Rc::downgrade(&self.0), place, sender, heard });
             }
         }
         None
@@ -192,7 +221,9 @@ where
                 Err(why) => Err(why),
             };
             match opened {
-                Ok(sender) => return Ok(Lease { shared: Rc::downgrade(&self.0), place, sender }),
+                Ok((sender, heard)) => {
+                    return Ok(Lease { shared: Rc::downgrade(&self.0), place, sender, heard });
+                }
                 Err(why) => last = Some(UpstreamError::Unreachable { server: server.to_string(), why }),
             }
         }
@@ -201,10 +232,11 @@ where
         Err(last.unwrap_or_else(nowhere))
     }
 
-    async fn shake_hands(&self, stream: super::stream::Stream) -> Result<SendRequest<B>, String> {
+    async fn shake_hands(&self, stream: Stream) -> Result<(SendRequest<B>, Heard), String> {
         let mut builder = http1::Builder::new();
         // One flat write costs less than a vectored one for the small heads that nearly all requests have.
         builder.writev(false).max_headers(MOST_HEADERS).max_header_size(LARGEST_HEAD);
+        let (stream, heard) = Counted::new(stream);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
         let open = self.0.metrics.connection(Side::Upstream);
         spawn_local(async move {
@@ -212,7 +244,7 @@ where
             let _ = connection.with_upgrades().await;
             drop(open);
         });
-        Ok(sender)
+        Ok((sender, heard))
     }
 }
 
@@ -229,9 +261,11 @@ where
 {
     let server = || lease.place.name();
     let started = Instant::now();
+    let before = lease.heard.bytes();
     let answer = lease.sender.try_send_request(request);
-    let Ok(answer) = in_time(answer, limit, progress).await else {
-        return Err(Miss::Sent(UpstreamError::Timeout { server: server(), limit }));
+    let answer = match in_time(answer, limit, progress).await {
+        Ok(answer) => answer,
+        Err(limit) => return Err(Miss::Sent(UpstreamError::Timeout { server: server(), limit })),
     };
     match answer {
         Ok(response) => {
@@ -241,22 +275,28 @@ where
         }
         Err(mut failed) => Err(match failed.take_message() {
             Some(unsent) => Miss::Unsent(unsent),
-            None => Miss::Sent(error_of(failed.error(), server())),
+            None => match error_of(failed.error(), server()) {
+                error @ UpstreamError::Invalid { .. } if lease.heard.bytes() == before => Miss::Unheard(error),
+                error => Miss::Sent(error),
+            },
         }),
     }
 }
 
 /// Waits for an answer, the time counting from the end of the request.
-async fn in_time<F: Future>(answer: F, limit: Duration, progress: Option<&Progress>) -> Result<F::Output, ()> {
+///
+/// # Errors
+/// The limit that ran out.
+async fn in_time<F: Future>(answer: F, limit: Duration, progress: Option<&Progress>) -> Result<F::Output, Duration> {
     let mut answer = std::pin::pin!(answer);
     if let Some(progress) = progress {
         tokio::select! {
             biased;
             answer = &mut answer => return Ok(answer),
-            () = progress.ended() => {}
+            ended = progress.ended() => ended?,
         }
     }
-    timeout(limit, answer).await.map_err(|_| ())
+    timeout(limit, answer).await.map_err(|_| limit)
 }
 
 fn error_of(error: &hyper::Error, server: String) -> UpstreamError {
@@ -304,7 +344,7 @@ impl<B: Body + 'static> Lease<B> {
             if idle.iter().filter(|other| same(other)).count() >= most {
                 return;
             }
-            idle.push(Idle { place: self.place, sender: self.sender, since: Instant::now() });
+            idle.push(Idle { place: self.place, sender: self.sender, heard: self.heard, since: Instant::now() });
         }
         if !shared.reaping.replace(true) {
             spawn_local(reap(Rc::downgrade(&shared), limit));

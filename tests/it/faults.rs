@@ -165,6 +165,22 @@ fn a_post_is_never_sent_twice() {
 }
 
 #[test]
+fn a_get_is_not_sent_twice_once_any_byte_of_an_answer_came() {
+    for answer in ["HTTP/1.1 200 OK\r\nX-", "garbage\r\n\r\n", "HTTP/1.1 103 Early Hints\r\n\r\n", "H"] {
+        let upstream = Upstream::answering(move |seen| match seen.target() {
+            "/first" => Answer::Bytes(ok("{}")),
+            _ => Answer::Last(answer.into()),
+        });
+        let sidecar = open(&upstream.line(), "");
+        let mut client = Client::connect(sidecar.address);
+        client.send(&request("GET", "/first", &[], "")).response(false);
+        let response = client.send(&request("GET", "/second", &[], "")).response(false);
+        assert_eq!((response.status, response.code()), (502, "upstream_invalid".to_owned()), "{answer:?}");
+        assert_eq!(upstream.seen().iter().filter(|seen| seen.target() == "/second").count(), 1, "{answer:?}");
+    }
+}
+
+#[test]
 fn a_get_with_a_body_is_not_sent_twice() {
     static CLOSES: AtomicBool = AtomicBool::new(false);
     let upstream = closing_on_second(&CLOSES);

@@ -38,6 +38,34 @@ fn a_body_that_stalls_is_408() {
 }
 
 #[test]
+fn an_upload_that_the_upstream_stops_taking_is_504() {
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = deaf.local_addr().unwrap();
+    std::thread::spawn(move || {
+        // Accepted and never read: the buffers fill, then nothing moves.
+        let held: Vec<_> = deaf.incoming().take(1).collect();
+        std::thread::sleep(Duration::from_secs(20));
+        drop(held);
+    });
+    let sidecar = Sidecar::start(&format!(
+        "unmatched = \"open\"\nupstream = \"http://{address}\"\n[limits]\nbody_stall = \"150ms\"\n"
+    ));
+    let started = Instant::now();
+    let stream = std::net::TcpStream::connect(sidecar.address).unwrap();
+    let mut sending = stream.try_clone().unwrap();
+    std::thread::spawn(move || {
+        use std::io::Write;
+        let _ = sending.write_all(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n");
+        // More than all buffers between hold; ends when the sidecar closes.
+        while sending.write_all(&[b'x'; 65536]).is_ok() {}
+    });
+    let line = sidecar.lines(1).remove(0);
+    assert_eq!(line["code"], "upstream_timeout", "{line}");
+    assert!(started.elapsed() < Duration::from_secs(8));
+    drop(stream);
+}
+
+#[test]
 fn a_slow_body_that_keeps_moving_is_not_cut() {
     let upstream = Upstream::friendly();
     let sidecar = sidecar(&upstream, "[limits]\nbody_stall = \"300ms\"\n");
