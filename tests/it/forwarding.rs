@@ -84,6 +84,16 @@ fn chunks_and_trailers_pass_both_ways() {
 }
 
 #[test]
+fn the_body_of_a_get_goes_up_whether_its_length_is_known_or_not() {
+    let upstream = Upstream::friendly();
+    let sidecar = open(&upstream);
+    let chunked = b"GET /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    assert_eq!(Client::connect(sidecar.address).send(chunked).response(false).status, 200);
+    assert_eq!(ask(sidecar.address, "GET", "/x", &[], "hello").status, 200);
+    assert!(upstream.seen().iter().all(|seen| seen.body == b"hello"), "{:?}", upstream.seen());
+}
+
+#[test]
 fn head_and_bodiless_statuses_keep_the_connection_in_step() {
     let upstream = Upstream::answering(|seen| match (seen.method(), seen.target()) {
         ("HEAD", _) => Answer::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n".to_vec()),

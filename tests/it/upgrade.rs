@@ -116,6 +116,17 @@ fn a_change_to_http_2_is_never_passed_on() {
 }
 
 #[test]
+fn a_choice_of_protocols_or_a_hidden_one_is_no_upgrade() {
+    for protocol in ["websocket, h2c", "h2c, websocket", "H2C", "HTTP/2.0", "TLS/1.0", ""] {
+        let upstream = Upstream::friendly();
+        let sidecar = sidecar(&upstream);
+        let fields = [("Connection", "Upgrade"), ("Upgrade", protocol)];
+        assert_eq!(ask(sidecar.address, "GET", "/x", &fields, "").status, 200, "{protocol}");
+        assert_eq!(upstream.only().field("upgrade"), None, "{protocol}");
+    }
+}
+
+#[test]
 fn a_101_to_another_protocol_than_was_asked_for_is_502() {
     let upstream = Upstream::answering(|_| {
         Answer::Last(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tls\r\n\r\n".to_vec())
