@@ -37,10 +37,10 @@ impl UpBody {
         incoming: Incoming,
         rules: Arc<HeaderRules>,
         limit: Option<u64>,
-        stall: Duration,
+        stall: Option<Duration>,
     ) -> (Self, Rc<Traffic>) {
         let traffic = Rc::new(Traffic::new(stall));
-        let rising = Rising { incoming, traffic: Rc::clone(&traffic), rules, limit, stall: Stall::new(Some(stall)) };
+        let rising = Rising { incoming, traffic: Rc::clone(&traffic), rules, limit, stall: Stall::new(stall) };
         (Self(Some(Box::new(rising))), traffic)
     }
 }

@@ -13,7 +13,7 @@ use crate::decision::route::Route;
 use crate::decision::snapshot::Snapshot;
 use crate::decision::verdict::Permit;
 use crate::net::ConnInfo;
-use crate::upstream::{HostMode, Settings as UpstreamSettings};
+use crate::upstream::{Server, Settings as UpstreamSettings};
 
 /// What is known of a request besides its permit.
 pub(super) struct Facts<'f> {
@@ -140,12 +140,10 @@ fn take_cookie(headers: &mut HeaderMap, name: &str) -> Option<Vec<u8>> {
     token
 }
 
+/// The host that the client asked for. An upstream that wants its own name is given it when the server is chosen.
 fn tell_host(headers: &mut HeaderMap, host: Option<&str>, upstream: &UpstreamSettings) {
-    let own = || upstream.servers.first().map(crate::upstream::Server::authority);
-    let host = match upstream.host {
-        HostMode::Preserve => host.map(str::to_owned).or_else(own),
-        HostMode::Upstream => own(),
-    };
+    let own = || upstream.servers.first().map(Server::authority);
+    let host = host.map(str::to_owned).or_else(own);
     if let Some(host) = host.and_then(|host| HeaderValue::try_from(host).ok()) {
         headers.insert(HOST, host);
     }

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::body::UpBody;
+use super::respond::is_grpc;
 use super::settings::Settings;
 use super::traffic::Traffic;
 use crate::decision::forwarding::HeaderRules;
@@ -69,7 +70,9 @@ impl Limits {
         if http_body::Body::is_end_stream(&incoming) {
             return (Request::from_parts(parts, UpBody::default()), None);
         }
-        let (body, traffic) = UpBody::new(incoming, Arc::clone(rules), self.body_size, self.body_stall);
+        // A gRPC stream may be silent for as long as its caller likes.
+        let stall = (!is_grpc(&parts.headers)).then_some(self.body_stall);
+        let (body, traffic) = UpBody::new(incoming, Arc::clone(rules), self.body_size, stall);
         (Request::from_parts(parts, body), Some(traffic))
     }
 

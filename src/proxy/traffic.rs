@@ -45,7 +45,7 @@ pub(super) struct Traffic {
 
 impl Traffic {
     /// Of a body that has not moved yet and may stand still for `stall`.
-    pub(super) fn new(stall: Duration) -> Self {
+    pub(super) fn new(stall: Option<Duration>) -> Self {
         Self { progress: Progress::new(stall), bytes: Cell::new(0), broken: Cell::new(None) }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::time::timeout;
@@ -26,22 +27,25 @@ async fn open(upstream: &Upstream, server: &Server) -> Result<Stream, String> {
         }
         Server::Tcp { host, port, tls } => (host, *port, *tls),
     };
-    let stream = tcp(host, port).await.map_err(|error| error.to_string())?;
+    let stream = tcp(host, port, upstream.settings.connect_timeout).await.map_err(|error| error.to_string())?;
     match &upstream.tls {
         Some(tls) if secure => Ok(Stream::Tls(Box::new(tls.connect(host, stream).await?))),
         _ => Ok(Stream::Tcp(stream)),
     }
 }
 
-/// Tries each address of a name in turn.
-async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+/// Tries each address of a name in turn, each for its share of `limit`, so that one that does not answer leaves time for
+/// the next.
+async fn tcp(host: &str, port: u16, limit: Duration) -> io::Result<TcpStream> {
     let addresses: Vec<SocketAddr> = match host.parse() {
         Ok(address) => vec![SocketAddr::new(address, port)],
         Err(_) => lookup_host((host, port)).await?.collect(),
     };
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let share = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
     for address in addresses {
-        match TcpStream::connect(address).await {
+        let late = |_| Err(io::ErrorKind::TimedOut.into());
+        match timeout(share, TcpStream::connect(address)).await.unwrap_or_else(late) {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
                 return Ok(stream);

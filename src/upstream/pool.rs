@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -23,11 +23,13 @@ use tokio::time::{Instant, timeout};
 
 use super::connect::connect;
 use super::stream::{Counted, Heard, Stream};
-use super::{Upstream, UpstreamError};
+use super::{HostMode, Upstream, UpstreamError};
 use crate::telemetry::metrics::{Metrics, Side};
 
 /// Header fields of a response that are taken; more are no answer.
 const MOST_HEADERS: usize = 256;
+/// How often unused connections are looked through, while there are any.
+const REAPING: Duration = Duration::from_millis(500);
 /// Bytes of a response head that are taken.
 const LARGEST_HEAD: usize = 256 * 1024;
 
@@ -36,8 +38,8 @@ pub struct Pool<B>(Rc<Shared<B>>);
 
 struct Shared<B> {
     idle: RefCell<Vec<Idle<B>>>,
-    /// Which server of an upstream is next in turn.
-    turn: Cell<usize>,
+    /// For upstreams of several servers, which is next in turn.
+    turns: RefCell<Vec<(Arc<Upstream>, usize)>>,
     /// Whether someone closes what has lain too long.
     reaping: Cell<bool>,
     metrics: Arc<Metrics>,
@@ -79,8 +81,8 @@ pub struct Lease<B> {
 /// How far a request body has gone; shared by the body and whoever waits for the answer.
 #[derive(Debug)]
 pub struct Progress {
-    /// How long the body may stand still, whoever it is that does not move it.
-    stall: Duration,
+    /// How long the body may stand still, whoever it is that does not move it; `None`: as long as it likes.
+    stall: Option<Duration>,
     moved: Cell<u64>,
     ended: Cell<bool>,
     wake: Notify,
@@ -88,7 +90,7 @@ pub struct Progress {
 
 impl Progress {
     /// A body that has not moved yet and may stand still for so long.
-    pub fn new(stall: Duration) -> Self {
+    pub fn new(stall: Option<Duration>) -> Self {
         Self { stall, moved: Cell::new(0), ended: Cell::new(false), wake: Notify::new() }
     }
 
@@ -114,9 +116,12 @@ impl Progress {
     /// How long it stood still. The body itself sees a client that is silent, and sees it sooner; this is for an upstream
     /// that takes no more, when nobody asks the body for anything.
     async fn ended(&self) -> Result<(), Duration> {
-        let limit = self.stall.saturating_mul(2);
         while !self.ended.get() {
             let before = self.moved.get();
+            let Some(limit) = self.stall.map(|stall| stall.saturating_mul(2)) else {
+                self.wake.notified().await;
+                continue;
+            };
             if timeout(limit, self.wake.notified()).await.is_err() && self.moved.get() == before {
                 return Err(limit);
             }
@@ -142,7 +147,12 @@ where
 {
     /// A pool without connections.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self(Rc::new(Shared { idle: RefCell::default(), turn: Cell::new(0), reaping: Cell::new(false), metrics }))
+        Self(Rc::new(Shared {
+            idle: RefCell::default(),
+            turns: RefCell::default(),
+            reaping: Cell::new(false),
+            metrics,
+        }))
     }
 
     /// Sends a request in origin form to a server of `upstream` and waits for the head of its response, at most `limit`
@@ -157,7 +167,9 @@ where
         limit: Duration,
         progress: Option<&Progress>,
     ) -> Result<Answer<B>, UpstreamError> {
-        while let Some(lease) = self.take(upstream) {
+        let first = self.turn(upstream);
+        while let Some(lease) = self.take(upstream, first) {
+            lease.place.address(&mut request);
             let again = repeatable(&request, progress).then(|| copy(&request));
             match exchange(lease, request, limit, progress).await {
                 Ok(answer) => return Ok(answer),
@@ -174,7 +186,8 @@ where
             }
         }
         // Boxed: few requests open a connection, and every request would carry the room that takes.
-        let lease = Box::pin(self.open(upstream)).await?;
+        let lease = Box::pin(self.open(upstream, first)).await?;
+        lease.place.address(&mut request);
         let server = lease.place.name();
         exchange(lease, request, limit, progress).await.map_err(|miss| match miss {
             Miss::Sent(error) | Miss::Unheard(error) => error,
@@ -184,15 +197,37 @@ where
         })
     }
 
-    /// The connection used last that is ready for a request.
-    fn take(&self, upstream: &Arc<Upstream>) -> Option<Lease<B>> {
+    /// Which server of an upstream is next.
+    fn turn(&self, upstream: &Arc<Upstream>) -> usize {
+        let servers = upstream.settings.servers.len();
+        if servers < 2 {
+            return 0;
+        }
+        let mut turns = self.0.turns.borrow_mut();
+        // What nobody else holds any more was replaced.
+        turns.retain(|(own, _)| Arc::strong_count(own) > 1);
+        match turns.iter_mut().find(|(own, _)| Arc::ptr_eq(own, upstream)) {
+            Some((_, next)) => {
+                let turn = *next;
+                *next = (turn + 1) % servers;
+                turn
+            }
+            None => {
+                turns.push((Arc::clone(upstream), 1));
+                0
+            }
+        }
+    }
+
+    /// The connection to a server used last that is ready for a request.
+    fn take(&self, upstream: &Arc<Upstream>, server: usize) -> Option<Lease<B>> {
         let mut idle = self.0.idle.borrow_mut();
         let oldest = Instant::now().checked_sub(upstream.settings.idle_timeout);
         let mut at = idle.len();
         while let Some(next) = at.checked_sub(1) {
             at = next;
             let Some(candidate) = idle.get(at) else { break };
-            if !Arc::ptr_eq(&candidate.place.upstream, upstream) {
+            if !Arc::ptr_eq(&candidate.place.upstream, upstream) || candidate.place.server != server {
                 continue;
             }
             let stale = oldest.is_some_and(|oldest| candidate.since < oldest);
@@ -206,11 +241,9 @@ where
         None
     }
 
-    /// A new connection, to the next server in turn that can be reached.
-    async fn open(&self, upstream: &Arc<Upstream>) -> Result<Lease<B>, UpstreamError> {
+    /// A new connection to a server, or to the next that can be reached.
+    async fn open(&self, upstream: &Arc<Upstream>, first: usize) -> Result<Lease<B>, UpstreamError> {
         let servers = &upstream.settings.servers;
-        let first = self.0.turn.get();
-        self.0.turn.set(first.wrapping_add(1));
         let mut last = None;
         for step in 0..servers.len() {
             let at = first.wrapping_add(step) % servers.len();
@@ -324,6 +357,16 @@ fn copy<B: Default>(request: &Request<B>) -> Request<B> {
 }
 
 impl Place {
+    /// Names the server as the host, where the upstream wants its own name.
+    fn address<B>(&self, request: &mut Request<B>) {
+        if self.upstream.settings.host == HostMode::Upstream
+            && let Some(server) = self.upstream.settings.servers.get(self.server)
+            && let Ok(host) = HeaderValue::try_from(server.authority())
+        {
+            request.headers_mut().insert(http::header::HOST, host);
+        }
+    }
+
     fn name(&self) -> String {
         self.upstream.settings.servers.get(self.server).map(ToString::to_string).unwrap_or_default()
     }
@@ -337,7 +380,6 @@ impl<B: Body + 'static> Lease<B> {
             return;
         }
         let most = self.place.upstream.settings.max_idle;
-        let limit = self.place.upstream.settings.idle_timeout;
         {
             let mut idle = shared.idle.borrow_mut();
             let same = |other: &Idle<B>| Arc::ptr_eq(&other.place.upstream, &self.place.upstream);
@@ -347,15 +389,15 @@ impl<B: Body + 'static> Lease<B> {
             idle.push(Idle { place: self.place, sender: self.sender, heard: self.heard, since: Instant::now() });
         }
         if !shared.reaping.replace(true) {
-            spawn_local(reap(Rc::downgrade(&shared), limit));
+            spawn_local(reap(Rc::downgrade(&shared)));
         }
     }
 }
 
 /// Closes connections that have lain longer than their upstream permits, until there is none left.
-async fn reap<B: 'static>(shared: Weak<Shared<B>>, interval: Duration) {
+async fn reap<B: 'static>(shared: Weak<Shared<B>>) {
     loop {
-        tokio::time::sleep(interval.max(Duration::from_millis(50))).await;
+        tokio::time::sleep(REAPING).await;
         let Some(shared) = shared.upgrade() else { return };
         let now = Instant::now();
         let mut idle = shared.idle.borrow_mut();

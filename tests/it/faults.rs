@@ -48,18 +48,17 @@ fn another_server_of_the_upstream_takes_over_where_one_is_away() {
 }
 
 #[test]
-fn servers_of_an_upstream_take_turns() {
+fn servers_of_an_upstream_take_turns_and_each_is_called_by_its_own_name() {
     let (one, two) = (Upstream::friendly(), Upstream::friendly());
-    let servers = format!(
-        "upstream = {{ url = [\"http://{}\", \"http://{}\"], idle_timeout = \"1ms\" }}\n",
-        one.address, two.address
-    );
-    let sidecar = open(&servers, "");
+    let servers = format!("url = [\"http://{}\", \"http://{}\"]", one.address, two.address);
+    let sidecar = open(&format!("workers = 1\nupstream = {{ {servers}, host = \"upstream\" }}\n"), "");
     for _ in 0..6 {
         assert_eq!(ask(sidecar.address, "GET", "/x", &[], "").status, 200);
-        std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(!one.seen().is_empty() && !two.seen().is_empty(), "{} and {}", one.seen().len(), two.seen().len());
+    for server in [&one, &two] {
+        let hosts: Vec<String> = server.seen().iter().map(|seen| seen.field("host").unwrap().to_owned()).collect();
+        assert_eq!(hosts, vec![server.address.to_string(); 3]);
+    }
 }
 
 #[test]

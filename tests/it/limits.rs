@@ -66,6 +66,16 @@ fn an_upload_that_the_upstream_stops_taking_is_504() {
 }
 
 #[test]
+fn a_silent_grpc_call_is_not_cut() {
+    let upstream = Upstream::friendly();
+    let sidecar = sidecar(&upstream, "[limits]\nbody_stall = \"100ms\"\n");
+    let mut client = Client::connect(sidecar.address);
+    client.send(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Type: application/grpc\r\nContent-Length: 4\r\n\r\nab");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(client.send(b"cd").response(false).status, 200);
+}
+
+#[test]
 fn a_slow_body_that_keeps_moving_is_not_cut() {
     let upstream = Upstream::friendly();
     let sidecar = sidecar(&upstream, "[limits]\nbody_stall = \"300ms\"\n");
