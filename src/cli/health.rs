@@ -14,12 +14,13 @@ const LONGEST: u64 = 64 * 1024;
 /// Asks `/readyz` of the admin front that the config names.
 pub(super) fn ask(file: &ConfigFile) -> Result<(), Failure> {
     let admin = file.load()?.admin;
+    let setting = if admin.probes.is_some() { "[admin] probes" } else { "[admin] listen" };
     let address = reachable(admin.probes.unwrap_or(admin.listen));
     let token = admin.token.as_ref().filter(|_| admin.probes.is_none());
     let authorization = token.map(|token| format!("Authorization: Bearer {}\r\n", token.expose())).unwrap_or_default();
     let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\n{authorization}Connection: close\r\n\r\n");
     let answer = exchange(address, request.as_bytes())
-        .map_err(|error| Failure::at_work(format!("no answer from {address} (setting `[admin] listen`): {error}")))?;
+        .map_err(|error| Failure::at_work(format!("no answer from {address} (setting `{setting}`): {error}")))?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     if head.starts_with("HTTP/1.1 200 ") { tell(body.trim_end()) } else { Err(Failure::at_work(body.trim_end())) }
 }

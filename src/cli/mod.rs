@@ -76,7 +76,7 @@ impl Failure {
 }
 
 impl ConfigFile {
-    /// Reads the config, and tells its warnings.
+    /// Reads the config.
     fn load(&self) -> Result<Config, Failure> {
         const USUAL: &str = "config.toml";
         let file = self.file.as_deref().unwrap_or(Path::new(USUAL));
@@ -87,11 +87,7 @@ impl ConfigFile {
                  (`waxseal init`, which writes a first one, is not in this version yet)"
             )));
         }
-        let config = config::load(file).map_err(Failure::at_start)?;
-        for warning in &config.warnings {
-            tell_error(warning);
-        }
-        Ok(config)
+        config::load(file).map_err(Failure::at_start)
     }
 }
 

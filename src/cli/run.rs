@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::runtime;
 
-use super::{ConfigFile, Failure};
+use super::{ConfigFile, Failure, tell_error};
 use crate::app::App;
 use crate::net::Signals;
 use crate::telemetry::trace;
@@ -13,6 +13,9 @@ use crate::time::Clock;
 /// Serves until a signal says otherwise.
 pub(super) fn run(file: &ConfigFile) -> Result<(), Failure> {
     let config = file.load()?;
+    for warning in &config.warnings {
+        tell_error(warning);
+    }
     trace::init(&config.telemetry).map_err(Failure::at_start)?;
     let app = App::start(config, Clock::System, Box::new(io::stdout())).map_err(Failure::at_start)?;
     for address in &app.addresses {

@@ -89,6 +89,17 @@ impl<'a> Credential<'a> {
     }
 }
 
+/// What stands in a place where a token may be, proven or not; for telling tokens apart, never for judging.
+pub fn unverified_token<'a>(head: &RequestHead<'a>, place: &Place) -> Option<Cow<'a, [u8]>> {
+    match place {
+        Place::Authorization => {
+            head.headers.get(AUTHORIZATION)?.as_bytes().rsplit(|byte| *byte == b' ').next().map(Cow::Borrowed)
+        }
+        Place::Cookie(name) => cookie_values(head.headers, name).next(),
+        Place::Header(_) | Place::Query(_) => tokens_in(head, place, &[]).into_iter().next(),
+    }
+}
+
 /// The token of `Bearer 1*SP token` (RFC 6750 section 2.1, RFC 9110 section 11.4), the scheme in any letter case.
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked(6)?;

@@ -46,7 +46,7 @@ pub fn decide(head: &RequestHead<'_>, snapshot: &Snapshot, memo: &mut Memo, now:
         Ok(permit) => Verdict::Allow(permit),
         Err(rejection) => Verdict::Reject(rejection),
     };
-    Decision { route, principal: case.principal, remembered: case.remembered, verdict }
+    Decision { route, principal: case.principal, place: case.place, remembered: case.remembered, verdict }
 }
 
 /// One request before its judge.

@@ -17,6 +17,8 @@ pub struct Decision {
     pub route: RouteId,
     /// Who was proven, also where that did not suffice.
     pub principal: Option<Arc<Principal>>,
+    /// Where a token was found; `None`: none was looked for or found.
+    pub place: Option<Place>,
     /// Whether a proof was remembered; `None`: none was looked for.
     pub remembered: Option<bool>,
     /// The outcome.

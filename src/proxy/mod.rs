@@ -38,9 +38,9 @@ use limits::Limits;
 use respond::{Asker, is_grpc, preflight, refuse};
 use traffic::Traffic;
 
+use crate::decision::credential::unverified_token;
 use crate::decision::head::RequestHead;
 use crate::decision::rejection::{Code, Rejection};
-use crate::decision::route::Route;
 use crate::decision::verdict::{Decision, Permit, Verdict};
 use crate::gate::Gate;
 use crate::live::{Epoch, Live};
@@ -125,7 +125,7 @@ impl Proxy {
         let is_preflight = head.is_preflight();
         let decision = self.gate.judge(&head, &epoch.snapshot, now);
         let route = epoch.snapshot.routes.route(decision.route);
-        self.note(&mut account, &decision, route, epoch, &request, host.as_deref());
+        self.note(&mut account, &decision, epoch, &head);
         let permit = match decision.verdict {
             Verdict::Allow(permit) => permit,
             Verdict::Reject(rejection) => return self.refused(rejection, account, asker, settings),
@@ -207,31 +207,19 @@ impl Proxy {
     }
 
     /// Notes what was decided, for counters and log.
-    fn note<B>(
-        &self,
-        account: &mut Account,
-        decision: &Decision,
-        route: Option<&Route>,
-        epoch: &Epoch<Front>,
-        request: &Request<B>,
-        host: Option<&str>,
-    ) {
-        if let Some(route) = route {
+    fn note(&self, account: &mut Account, decision: &Decision, epoch: &Epoch<Front>, head: &RequestHead<'_>) {
+        if let Some(route) = epoch.snapshot.routes.route(decision.route) {
             account.route(&route.name, epoch.meters(decision.route));
         }
-        let guarded = route.is_some_and(Route::is_guard);
         let Some(record) = account.record() else { return };
-        record.host = host.map(Excerpt::text);
+        record.host = head.authority.map(|authority| Excerpt::text(authority.text));
         record.subject = decision.principal.as_ref().map(|principal| Excerpt::text(principal.subject()));
         let id = decision.principal.as_ref().and_then(|principal| principal.token_id());
-        record.token = match (id, request.headers().get(http::header::AUTHORIZATION).filter(|_| guarded)) {
-            (Some(id), _) => Some(TokenMark::Id(Excerpt::text(id))),
-            (None, Some(value)) => {
-                let token = value.as_bytes().rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-                Some(TokenMark::Digest(self.digest.of(token)))
-            }
-            (None, None) => None,
+        let digest = || {
+            let token = unverified_token(head, decision.place.as_ref()?)?;
+            Some(TokenMark::Digest(self.digest.of(&token)))
         };
+        record.token = id.map(|id| TokenMark::Id(Excerpt::text(id))).or_else(digest);
     }
 
     /// Closes the account of a refused request and answers it.

@@ -270,3 +270,26 @@ fn a_token_on_a_connection_does_not_count_for_the_next_request() {
     }
     assert_eq!(upstream.seen().len(), 2);
 }
+
+#[test]
+fn the_log_tells_tokens_apart_wherever_they_were() {
+    let upstream = Upstream::friendly();
+    let sidecar = sidecar(&upstream);
+    let (token, other) = (good(), signed(&json!({ "userLoginId": "other", "exp": now() + 600 })));
+    let (bearer, cookie, query) = (bearer(&token), format!("token={token}"), format!("?access_token={token}"));
+    for (target, fields) in [
+        ("/api/anywhere".to_owned(), vec![("Authorization", bearer.as_str())]),
+        ("/api/anywhere".to_owned(), vec![("Cookie", cookie.as_str())]),
+        (format!("/api/anywhere{query}"), vec![]),
+        ("/api/anywhere".to_owned(), vec![("X-Api-Token", token.as_str())]),
+        ("/api/anywhere".to_owned(), vec![("X-Api-Token", other.as_str())]),
+        ("/api/anywhere".to_owned(), vec![("Authorization", "Basic eDp5")]),
+    ] {
+        ask(sidecar.address, "GET", &target, &fields, "");
+    }
+    let lines = sidecar.lines(6);
+    let digests: Vec<Option<&str>> = lines.iter().map(|line| line["token_digest"].as_str()).collect();
+    assert!(digests[0].is_some() && digests[1..4].iter().all(|digest| *digest == digests[0]), "{digests:?}");
+    assert!(digests[4].is_some() && digests[4] != digests[0], "{digests:?}");
+    assert_eq!(digests[5], None, "what is no token has no digest");
+}
