@@ -1,4 +1,4 @@
-//! Finding the token in a request: none, one, or too many (contract section 3 rule 4).
+//! Finding the token in a request: none, one, or too many.
 
 use std::borrow::Cow;
 

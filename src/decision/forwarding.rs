@@ -1,4 +1,4 @@
-//! Which headers the upstream gets and which never pass (contract section 5).
+//! Which headers the upstream gets and which never pass.
 //!
 //! Servers fold header names: CGI-like ones take `X_Auth_User`, `X.Auth.User` and `X-Auth-User` for the same. So names
 //! are compared here in one folded form, letters in lower case and everything else a dash, and what waxseal may ever
@@ -197,7 +197,7 @@ impl Forwarding {
     }
 }
 
-/// A claim as a header value: see contract section 5.
+/// A claim as a header value: text, integers and booleans as they are, lists joined by commas.
 fn header_value(path: &ClaimPath, value: &Value) -> Result<HeaderValue, Rejection> {
     let wrong = |found: &str| {
         let detail = format!("claim {:?}: {found} cannot be told in a header", path.as_str());

@@ -109,7 +109,7 @@ impl<'a> RequestHead<'a> {
         std::iter::once(self.method).chain(&self.overrides)
     }
 
-    /// Whether this is a CORS preflight that may pass without a token (contract section 3 rule 8).
+    /// Whether this is a CORS preflight that may pass without a token.
     pub fn is_preflight(&self) -> bool {
         let one = |name: HeaderName| {
             let mut lines = self.headers.get_all(name).iter();

@@ -1,4 +1,4 @@
-//! Every way in which a server behind may read a path (contract section 3 rule 2).
+//! Every way in which a server behind may read a path.
 //!
 //! A plain path has one reading and costs nothing. A path with escapes, parameters or doubled slashes may be read in
 //! several ways; all of them are judged, because it is not known which one the server behind will take. What no sound

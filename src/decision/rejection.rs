@@ -1,4 +1,4 @@
-//! Why a request may not pass: the closed set of reasons (contract section 4).
+//! Why a request may not pass: the closed set of reasons.
 //!
 //! Log, metric, answer, `explain` and `[[test]]` all speak of a refusal by its [`Code`]. What was expected and what was
 //! found travels beside it in [`Rejection::detail`], for the operator alone: it may quote names, times and
@@ -82,7 +82,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// Every code, in the order of the contract.
+    /// Every code, by its status.
     pub const ALL: [Code; 33] = [
         Code::PathAmbiguous,
         Code::RequestMalformed,
@@ -310,7 +310,7 @@ impl Rejection {
         &self.detail
     }
 
-    /// Whether report mode may let the request pass all the same (contract section 3 rule 11).
+    /// Whether report mode may let the request pass all the same.
     pub fn can_be_lifted(&self) -> bool {
         matches!(self.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)
             || self.code == Code::KeysUnavailable

@@ -1,4 +1,4 @@
-//! Which route a request falls under (contract section 3 rules 1 to 3).
+//! Which route a request falls under.
 //!
 //! The table is built once per configuration and never changes. Matching looks at every reading of the path, the
 //! method and the host, never the query. Every request has a route: the default for what no route names is one too.
@@ -57,7 +57,7 @@ pub struct Route {
 pub enum Mode {
     /// It is.
     Enforce,
-    /// It is only logged and counted (contract section 3 rule 11).
+    /// It is only logged and counted.
     Report,
 }
 

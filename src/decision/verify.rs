@@ -1,4 +1,4 @@
-//! From token to principal (contract section 3 rule 5).
+//! From token to principal.
 //!
 //! Cheap looks come first: size, form, algorithm and key id are judged before any signature is computed, so that a
 //! stranger cannot make waxseal work at will. Nothing that a token says chooses how it is checked.

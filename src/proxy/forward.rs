@@ -1,4 +1,4 @@
-//! A request and its permit become the request that the upstream receives (contract section 5).
+//! A request and its permit become the request that the upstream receives.
 
 use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;

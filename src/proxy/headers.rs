@@ -1,4 +1,4 @@
-//! Hop-by-hop fields, forwarding fields and `Host` (RFC 9110 sections 7.2 and 7.6.1, contract section 5).
+//! Hop-by-hop fields, forwarding fields and `Host` (RFC 9110 sections 7.2 and 7.6.1).
 
 use std::net::IpAddr;
 

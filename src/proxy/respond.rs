@@ -1,4 +1,4 @@
-//! A refusal, or a failure of the upstream, becomes a response (contract section 4).
+//! A refusal, or a failure of the upstream, becomes a response.
 
 use std::borrow::Cow;
 

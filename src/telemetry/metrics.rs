@@ -1,4 +1,4 @@
-//! What is counted: the metric families of contract section 6.
+//! What is counted: the metric families.
 //!
 //! Whoever counts holds a handle that was looked up once (a route's when the config is loaded, a worker's when it
 //! starts), and counting is an addition to an atomic behind it. Names are looked up under a lock, which the path of a

@@ -27,7 +27,7 @@ use crate::time::Clock;
 
 /// Libraries that never say more than warnings; a name covers all that begin with it.
 const QUIET: [&str; 5] = ["h2", "hyper", "mio", "rustls", "tokio"];
-/// Bytes of a request id that is taken over from a trusted peer (contract section 5).
+/// Bytes of a request id that is taken over from a trusted peer.
 const REQUEST_ID_BYTES: usize = 128;
 
 /// Diagnostics cannot be switched on a second time in one process.

@@ -2,7 +2,7 @@
 //!
 //! What is never done: sending anything twice that may have arrived. A request goes to another connection only where
 //! none of it was written, or where it is a `GET`, `HEAD` or `OPTIONS` without a body and no byte of an answer came
-//! (contract section 5).
+//!.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;

@@ -20,7 +20,7 @@ fn requirement(config: &Config, name: &str) -> Requirement {
 }
 
 #[test]
-fn defaults_are_those_of_the_contract() {
+fn defaults_are_those_that_the_readme_tells() {
     let config = Desk::new().good("");
     let limits = &config.net.limits;
     assert_eq!((limits.header_size, limits.headers, limits.streams), (32 << 10, 100, 100));

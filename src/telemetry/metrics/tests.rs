@@ -41,7 +41,7 @@ fn busy() -> Arc<Metrics> {
 }
 
 #[test]
-fn counters_show_under_the_names_of_the_contract() {
+fn counters_show_under_their_names() {
     let metrics = metrics();
     let route = metrics.route("stock");
     route.allowed(None);
@@ -106,7 +106,7 @@ fn the_text_keeps_the_rules_of_openmetrics() {
 }
 
 #[test]
-fn every_family_of_the_contract_is_there() {
+fn every_family_is_there() {
     let text = busy().render().unwrap();
     for family in [
         "waxseal_requests counter",
