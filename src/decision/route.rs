@@ -8,6 +8,7 @@
 //! patterns that could both match and of which neither is more specific are refused when the table is built, so that
 //! the order of routes in the file carries no meaning.
 
+mod candidates;
 mod pattern;
 mod table;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use http::Method;
 
+pub use candidates::{Candidate, Under};
 pub use pattern::{Pattern, PatternError};
 pub use table::{RouteTable, Tie};
 

@@ -32,10 +32,11 @@ struct Node {
     deep: Vec<Entry>,
 }
 
+/// One pattern of one route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entry {
-    route: RouteId,
-    pattern: usize,
+pub(super) struct Entry {
+    pub(super) route: RouteId,
+    pub(super) pattern: usize,
 }
 
 /// Two routes of which neither is more specific although both could match.
@@ -92,15 +93,11 @@ impl RouteTable {
 
     /// The routes whose demands hold for a request. Always finds: the default is a route too.
     pub fn find(&self, head: &RequestHead<'_>) -> Held {
-        let host = head.authority.map(|authority| authority.host());
-        let stranger = !self.hosts.is_empty() && !host.is_some_and(|host| self.names_host(host));
+        let (host, stranger) = (host(head), self.is_for_stranger(head));
         let mut found = Found { fits: Vec::new(), unmatched: false };
         for (text, guards_only) in head.readings.iter() {
             for method in head.methods() {
-                let below = text.get(1..).filter(|rest| !rest.is_empty());
-                let mut search = Search { table: self, path: text, host, method, best: None, guards: None };
-                search.descend(0, below);
-                match search.best {
+                match Search::run(self, text, host, method, Wanted::Best).best {
                     Some((fit, id)) if !guards_only || self.route(id).is_some_and(Route::is_guard) => {
                         found.add(fit, id)
                     }
@@ -109,9 +106,8 @@ impl RouteTable {
                 }
                 if stranger {
                     // Nobody knows which of its hosts the server behind will take this one for.
-                    let mut search = Search { guards: Some(Vec::new()), best: None, ..search };
-                    search.descend(0, below);
-                    search.guards.into_iter().flatten().for_each(|(fit, id)| found.add(fit, id));
+                    let search = Search::run(self, text, host, method, Wanted::HostGuards(Vec::new()));
+                    search.gathered().into_iter().for_each(|(fit, entry)| found.add(fit, entry.route));
                 }
             }
         }
@@ -122,8 +118,26 @@ impl RouteTable {
         found.held(self.unmatched())
     }
 
-    fn names_host(&self, host: &str) -> bool {
-        self.hosts.iter().any(|pattern| pattern.matches(host))
+    /// Whether the request is for a host that no route names, while some route names hosts.
+    pub(super) fn is_for_stranger(&self, head: &RequestHead<'_>) -> bool {
+        let named = |host| self.hosts.iter().any(|pattern| pattern.matches(host));
+        !self.hosts.is_empty() && !host(head).is_some_and(named)
+    }
+
+    /// Every pattern that one reading of a path falls under, the one that counts first, the others in no order.
+    pub(super) fn all_under(&self, path: &str, head: &RequestHead<'_>, method: &http::Method) -> Vec<(Fit, Entry)> {
+        let run = |wanted| Search::run(self, path, host(head), method, wanted);
+        let best = run(Wanted::Best).best.map(|(_, route)| route);
+        let mut all = run(Wanted::All(Vec::new())).gathered();
+        all.sort_by(|(one, own), (other, against)| {
+            (Some(own.route) != best).cmp(&(Some(against.route) != best)).then(one.cmp(other))
+        });
+        all
+    }
+
+    /// Every guard that names a host and that one reading falls under but for the host.
+    pub(super) fn guards_of_hosts(&self, path: &str, method: &http::Method) -> Vec<(Fit, Entry)> {
+        Search::run(self, path, None, method, Wanted::HostGuards(Vec::new())).gathered()
     }
 
     fn node(&self, at: usize) -> Option<&Node> {
@@ -177,6 +191,20 @@ impl RouteTable {
     }
 }
 
+fn host<'a>(head: &RequestHead<'a>) -> Option<&'a str> {
+    head.authority.map(|authority| authority.host())
+}
+
+/// What a walk is after.
+enum Wanted {
+    /// The most specific route.
+    Best,
+    /// Every guard that names a host, whatever the host.
+    HostGuards(Vec<(Fit, Entry)>),
+    /// Every route that matches, for whoever explains.
+    All(Vec<(Fit, Entry)>),
+}
+
 /// One walk through the table for one reading and one method.
 struct Search<'s> {
     table: &'s RouteTable,
@@ -185,11 +213,31 @@ struct Search<'s> {
     method: &'s http::Method,
     /// The most specific route found; where it is set the walk is over.
     best: Option<(Fit, RouteId)>,
-    /// Where present: every guard that names a host is wanted, whatever the host, instead of the best route.
-    guards: Option<Vec<(Fit, RouteId)>>,
+    wanted: Wanted,
 }
 
-impl Search<'_> {
+impl<'s> Search<'s> {
+    /// Walks through the whole table.
+    fn run(
+        table: &'s RouteTable,
+        path: &'s str,
+        host: Option<&'s str>,
+        method: &'s http::Method,
+        wanted: Wanted,
+    ) -> Self {
+        let mut search = Self { table, path, host, method, best: None, wanted };
+        search.descend(0, path.get(1..).filter(|rest| !rest.is_empty()));
+        search
+    }
+
+    /// What was gathered, where that was wanted.
+    fn gathered(self) -> Vec<(Fit, Entry)> {
+        match self.wanted {
+            Wanted::Best => Vec::new(),
+            Wanted::HostGuards(found) | Wanted::All(found) => found,
+        }
+    }
+
     /// Looks at everything below a node, the most specific first. `rest` is what of the path is left.
     fn descend(&mut self, at: usize, rest: Option<&str>) {
         let Some(node) = self.table.node(at).filter(|_| self.best.is_none()) else { return };
@@ -289,14 +337,18 @@ impl Search<'_> {
             }
             let Some(method) = route.method_fit(self.method) else { continue };
             let fit = |host| Fit { ranks: pattern.ranks.clone(), implied, host, method };
-            if let Some(guards) = &mut self.guards {
+            if let Wanted::HostGuards(guards) = &mut self.wanted {
                 if route.is_guard() && !route.hosts.is_empty() {
                     let host = route.hosts.iter().map(HostPattern::weight).max().unwrap_or(0);
-                    guards.push((fit(host), entry.route));
+                    guards.push((fit(host), *entry));
                 }
                 continue;
             }
             let Some(host) = route.host_fit(self.host) else { continue };
+            if let Wanted::All(all) = &mut self.wanted {
+                all.push((fit(host), *entry));
+                continue;
+            }
             let candidate = (fit(host), entry.route);
             if best.as_ref().is_none_or(|best| candidate.0 < best.0) {
                 best = Some(candidate);

@@ -64,8 +64,34 @@ fn build(routes: &[Route]) -> RouteTable {
 }
 
 fn held_by(table: &RouteTable, asked: &Asked) -> Vec<String> {
-    let held = table.find(&asked.head());
+    let head = asked.head();
+    let held = table.find(&head);
+    check_account(table, &held, &table.under(&head));
     held.iter().map(|id| table.route(id).unwrap().name.to_string()).collect()
+}
+
+/// What is told of a request's candidates agrees with what holds for it.
+fn check_account(table: &RouteTable, held: &Held, under: &[Under]) {
+    let mut told: Vec<RouteId> = Vec::new();
+    for reading in under {
+        let first = reading.candidates.iter().find(|candidate| !candidate.whatever_host);
+        let guard = |id: RouteId| table.route(id).is_some_and(Route::is_guard);
+        told.extend(match first {
+            Some(first) if !reading.guards_only || guard(first.route) => Some(first.route),
+            None if !reading.guards_only => Some(table.unmatched()),
+            _ => None,
+        });
+        told.extend(reading.candidates.iter().filter(|candidate| candidate.whatever_host).map(|own| own.route));
+        for pair in reading.candidates.windows(2) {
+            assert!(!pair[0].why_before(&pair[1]).is_empty());
+        }
+    }
+    let mut held: Vec<RouteId> = held.iter().collect();
+    held.sort_unstable();
+    told.sort_unstable();
+    told.dedup();
+    // The default route is told for a reading that nobody's host brought under a guard, where it is held too.
+    assert_eq!(told, held, "{under:?}");
 }
 
 /// The routes that hold for a request, whatever the order in which they stand in the file.
