@@ -83,6 +83,13 @@ impl<'t> Jws<'t> {
         &self.claims
     }
 
+    /// What its header says, for people.
+    pub(super) fn words(&self) -> String {
+        let (kid, typ) = (self.kid.as_deref(), self.typ.as_deref());
+        let told = |value: Option<&str>| value.map_or_else(|| "none".to_owned(), |value| format!("{value:?}"));
+        format!("alg {:?}, kid {}, typ {}", self.algorithm, told(kid), told(typ))
+    }
+
     /// The claims, once a signature was found good.
     pub(super) fn into_claims(self) -> Claims {
         self.claims

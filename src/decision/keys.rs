@@ -406,6 +406,17 @@ pub struct Issuer {
     pub types: TokenTypes,
 }
 
+impl Issuer {
+    /// What `iss` must be for this issuer, for people.
+    pub(super) fn accepted_iss(&self) -> String {
+        match self.issuers.as_slice() {
+            [] => format!("anything (issuer {:?} looks at no iss)", self.name),
+            [one] => format!("{one:?} (issuer {:?})", self.name),
+            several => format!("one of {several:?} (issuer {:?})", self.name),
+        }
+    }
+}
+
 /// Which `typ` headers are accepted (RFC 7515 section 4.1.9).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenTypes {
@@ -422,6 +433,11 @@ impl Default for TokenTypes {
 }
 
 impl TokenTypes {
+    /// What is accepted, for people.
+    pub(super) fn words(&self) -> String {
+        format!("{}one of {:?}", if self.absent { "none, or " } else { "" }, self.names)
+    }
+
     /// Whether a token with that `typ` is accepted.
     pub fn accept(&self, typ: Option<&str>) -> bool {
         let plain = |name: &str| match name.get(..12) {

@@ -20,6 +20,7 @@ pub mod route;
 pub mod snapshot;
 pub mod verdict;
 mod verify;
+pub mod witness;
 
 use std::sync::Arc;
 
@@ -29,9 +30,10 @@ use memo::Memo;
 use policy::{Policy, Requirement};
 use principal::Principal;
 use rejection::{Code, Rejection};
-use route::{Held, Mode, Route};
+use route::{Held, Mode, Route, RouteId};
 use snapshot::Snapshot;
 use verdict::{Decision, Permit, Verdict};
+use witness::{Nobody, Witness, told, tried};
 
 use crate::time::UnixSeconds;
 
@@ -39,8 +41,19 @@ use crate::time::UnixSeconds;
 ///
 /// A memo may save work here but never changes the verdict.
 pub fn decide(head: &RequestHead<'_>, snapshot: &Snapshot, memo: &mut Memo, now: UnixSeconds) -> Decision {
+    decide_before(&mut Nobody, head, snapshot, memo, now)
+}
+
+/// Decides, and tells a witness of every step.
+pub fn decide_before<W: Witness>(
+    witness: &mut W,
+    head: &RequestHead<'_>,
+    snapshot: &Snapshot,
+    memo: &mut Memo,
+    now: UnixSeconds,
+) -> Decision {
     let held = snapshot.routes.find(head);
-    let mut case = Case { head, snapshot, memo, now, principal: None, place: None, remembered: None };
+    let mut case = Case { witness, head, snapshot, memo, now, principal: None, place: None, remembered: None };
     let route = held.lead;
     let verdict = match case.judge(held) {
         Ok(permit) => Verdict::Allow(permit),
@@ -50,7 +63,8 @@ pub fn decide(head: &RequestHead<'_>, snapshot: &Snapshot, memo: &mut Memo, now:
 }
 
 /// One request before its judge.
-struct Case<'c, 'h> {
+struct Case<'c, 'h, W> {
+    witness: &'c mut W,
     head: &'c RequestHead<'h>,
     snapshot: &'c Snapshot,
     memo: &'c mut Memo,
@@ -60,35 +74,43 @@ struct Case<'c, 'h> {
     remembered: Option<bool>,
 }
 
-impl Case<'_, '_> {
+impl<'h, W: Witness> Case<'_, 'h, W> {
     /// The steps in their order.
     fn judge(&mut self, held: Held) -> Result<Permit, Rejection> {
-        if self.snapshot.strict_paths && self.head.readings.is_ambiguous() {
-            return Err(Rejection::new(Code::PathAmbiguous, "the path can be read in several ways (paths.strict)"));
-        }
-        let routes: Vec<&Route> = held.iter().filter_map(|id| self.snapshot.routes.route(id)).collect();
-        if let Some(route) = routes.iter().find(|route| route.policy == Policy::Deny) {
-            return Err(Rejection::new(Code::RouteDenied, format!("route {:?} denies everybody", route.name)));
+        self.check_strictness()?;
+        let routes: Vec<(RouteId, &Route)> =
+            held.iter().filter_map(|id| Some((id, self.snapshot.routes.route(id)?))).collect();
+        if let Some((id, route)) = routes.iter().find(|(_, route)| route.policy == Policy::Deny) {
+            self.witness.turn_to(Some(*id));
+            let denied = Rejection::new(Code::RouteDenied, format!("route {:?} denies everybody", route.name));
+            return told(self.witness, "access", Err(denied), |_| ("nobody may pass".into(), "a request".into()));
         }
         if self.head.is_preflight() {
+            let facts = || ("no token".into(), "a CORS preflight, which cannot carry one".into());
+            tried(self.witness, "preflight", true, facts);
             return Ok(self.permit(held, Vec::new(), None, None));
         }
         let (mut lifted, mut met) = (None, Vec::new());
-        for route in &routes {
-            let Policy::Require(requirement) = &route.policy else { continue };
+        for (id, route) in &routes {
+            self.witness.turn_to(Some(*id));
+            let Policy::Require(requirement) = &route.policy else {
+                tried(self.witness, "access", true, || ("no token is looked at".into(), "an open route".into()));
+                continue;
+            };
             match self.meet(requirement) {
                 Ok(ends) => met.push((route.mode, ends)),
                 Err(rejection) if route.mode == Mode::Report && rejection.can_be_lifted() => {
+                    self.witness.lifted();
                     lifted = lifted.or(Some(rejection));
                 }
                 Err(rejection) => return Err(rejection),
             }
         }
-        let lead = routes.first();
-        let identity = match (&self.principal, lead, &lifted) {
-            (Some(principal), Some(lead), None) => match lead.forwarding.identity(principal.claims()) {
+        let identity = match (self.principal.clone(), routes.first(), &lifted) {
+            (Some(principal), Some((id, lead)), None) => match self.identity(*id, lead, &principal) {
                 Ok(identity) => identity,
                 Err(rejection) if lead.mode == Mode::Report => {
+                    self.witness.lifted();
                     lifted = Some(rejection);
                     Vec::new()
                 }
@@ -103,30 +125,86 @@ impl Case<'_, '_> {
         Ok(self.permit(held, identity, until, lifted))
     }
 
+    fn check_strictness(&mut self) -> Result<(), Rejection> {
+        if !self.snapshot.strict_paths {
+            return Ok(());
+        }
+        let readings = if self.head.readings.is_ambiguous() { "several" } else { "one" };
+        let result = match self.head.readings.is_ambiguous() {
+            true => Err(Rejection::new(Code::PathAmbiguous, "the path can be read in several ways (paths.strict)")),
+            false => Ok(()),
+        };
+        told(self.witness, "paths.strict", result, |_| ("one reading of the path".into(), readings.into()))
+    }
+
     /// Whether the request shows what one route demands, and until when.
     fn meet(&mut self, requirement: &Requirement) -> Result<UnixSeconds, Rejection> {
-        let credential = Credential::find(self.head, &requirement.places, &self.snapshot.origins)?;
-        // Two routes may look in different places; whom the request speaks for must not depend on which is asked.
-        let place = self.place.get_or_insert_with(|| credential.place.clone());
-        if *place != credential.place {
-            let detail = format!("a token in {} and one in {}", place.words(), credential.place.words());
-            return Err(Rejection::new(Code::CredentialAmbiguous, detail));
-        }
-        let proof = verify::prove(&credential.token, &requirement.issuers, self.snapshot, self.memo)?;
+        let credential = self.credential(requirement)?;
+        let issuers = &requirement.issuers;
+        let proof = verify::prove(&credential.token, issuers, self.snapshot, self.memo, self.witness)?;
         self.remembered = Some(proof.remembered);
         let principal = proof.principal;
         self.principal.get_or_insert_with(|| Arc::clone(&principal));
         let Some(issuer) = self.snapshot.issuer(principal.issuer) else {
             return Err(Rejection::new(Code::Internal, "a proof of an issuer that is not there"));
         };
-        verify::check_time(&principal, issuer, self.now)?;
-        policy::check_audience(&issuer.audiences, &principal)?;
-        requirement.check(&principal)?;
-        if principal.bound {
-            let detail = "the token is bound to a key (cnf) and was shown as plain Bearer";
-            return Err(Rejection::new(Code::ProofInvalid, detail));
-        }
+        verify::check_time(&principal, issuer, self.now, self.witness)?;
+        policy::check_audience(&issuer.audiences, &principal, self.witness)?;
+        requirement.check(&principal, self.witness)?;
+        let unbound = match principal.bound {
+            false => Ok(()),
+            true => {
+                let detail = "the token is bound to a key (cnf) and was shown as plain Bearer";
+                Err(Rejection::new(Code::ProofInvalid, detail))
+            }
+        };
+        told(self.witness, "cnf", unbound, |unbound| {
+            let found = if unbound.is_ok() { "none" } else { "one" };
+            ("no claim cnf, which would bind the token to a key".into(), found.into())
+        })?;
         Ok(principal.expires.plus(issuer.leeway))
+    }
+
+    /// The one token of the request.
+    fn credential(&mut self, requirement: &Requirement) -> Result<Credential<'h>, Rejection> {
+        let mut found = Credential::find(self.head, &requirement.places, &self.snapshot.origins);
+        if let Ok(credential) = &found {
+            // Two routes may look in different places; whom the request speaks for must not depend on which is asked.
+            let place = self.place.get_or_insert_with(|| credential.place.clone());
+            if *place != credential.place {
+                let detail = format!("a token in {} and one in {}", place.words(), credential.place.words());
+                found = Err(Rejection::new(Code::CredentialAmbiguous, detail));
+            }
+        }
+        told(self.witness, "credential", found, |found| {
+            let places: Vec<String> = requirement.places.iter().map(credential::Place::words).collect();
+            let found = match found {
+                Ok(credential) => format!("one in {}", credential.place.words()),
+                Err(rejection) => rejection.detail().to_owned(),
+            };
+            (format!("one Bearer token in {}", places.join(" or ")), found)
+        })
+    }
+
+    /// The headers that tell the upstream who was proven.
+    fn identity(
+        &mut self,
+        id: RouteId,
+        lead: &Route,
+        principal: &Principal,
+    ) -> Result<Vec<(http::HeaderName, http::HeaderValue)>, Rejection> {
+        let identity = lead.forwarding.identity(principal.claims());
+        if lead.forwarding.claims.is_empty() {
+            return identity;
+        }
+        self.witness.turn_to(Some(id));
+        told(self.witness, "forward.claims", identity, |identity| {
+            let found = match identity {
+                Ok(headers) => format!("{} to set", headers.len()),
+                Err(rejection) => rejection.detail().to_owned(),
+            };
+            ("claims that can be told in headers".into(), found)
+        })
     }
 
     fn permit(

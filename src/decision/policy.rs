@@ -5,6 +5,7 @@ use super::credential::Place;
 use super::keys::IssuerId;
 use super::principal::Principal;
 use super::rejection::{Code, Rejection};
+use super::witness::{Witness, told};
 
 /// Whether and how a route is guarded.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,23 +47,48 @@ impl Requirement {
     ///
     /// # Errors
     /// `audience_mismatch`, `scope_insufficient` or `claim_mismatch`, in this order.
-    pub fn check(&self, principal: &Principal) -> Result<(), Rejection> {
-        check_audience(&self.audiences, principal)?;
-        if let Some(missing) = self.scopes.iter().find(|scope| !principal.scopes.contains(scope)) {
-            let detail = format!("expected scope {missing:?}, found {:?}", principal.scopes);
-            return Err(Rejection::scope(&self.scopes.join(" "), detail));
+    pub(super) fn check<W: Witness>(&self, principal: &Principal, witness: &mut W) -> Result<(), Rejection> {
+        check_audience(&self.audiences, principal, witness)?;
+        self.check_scopes(principal, witness)?;
+        self.claims.iter().try_for_each(|rule| {
+            told(witness, "claim", rule.check(principal), |_| {
+                (format!("{:?} to be one of {:?}", rule.path.as_str(), rule.accepted), rule.found(principal))
+            })
+        })
+    }
+
+    fn check_scopes<W: Witness>(&self, principal: &Principal, witness: &mut W) -> Result<(), Rejection> {
+        if self.scopes.is_empty() {
+            return Ok(());
         }
-        self.claims.iter().try_for_each(|rule| rule.check(principal))
+        let result = match self.scopes.iter().find(|scope| !principal.scopes.contains(scope)) {
+            None => Ok(()),
+            Some(missing) => {
+                let detail = format!("expected scope {missing:?}, found {:?}", principal.scopes);
+                Err(Rejection::scope(&self.scopes.join(" "), detail))
+            }
+        };
+        told(witness, "scope", result, |_| (format!("all of {:?}", self.scopes), format!("{:?}", principal.scopes)))
     }
 }
 
 /// Whether one of `wanted` is among the token's audiences; none wanted: always.
-pub(super) fn check_audience(wanted: &[Box<str>], principal: &Principal) -> Result<(), Rejection> {
-    if wanted.is_empty() || wanted.iter().any(|audience| principal.audiences.contains(audience)) {
+pub(super) fn check_audience<W: Witness>(
+    wanted: &[Box<str>],
+    principal: &Principal,
+    witness: &mut W,
+) -> Result<(), Rejection> {
+    if wanted.is_empty() {
         return Ok(());
     }
-    let detail = format!("expected audience {wanted:?}, found {:?}", principal.audiences);
-    Err(Rejection::new(Code::AudienceMismatch, detail))
+    let result = match wanted.iter().any(|audience| principal.audiences.contains(audience)) {
+        true => Ok(()),
+        false => {
+            let detail = format!("expected audience {wanted:?}, found {:?}", principal.audiences);
+            Err(Rejection::new(Code::AudienceMismatch, detail))
+        }
+    };
+    told(witness, "aud", result, |_| (format!("one of {wanted:?}"), format!("{:?}", principal.audiences)))
 }
 
 impl ClaimRule {
@@ -84,6 +110,11 @@ impl ClaimRule {
             self.accepted
         );
         Err(Rejection::new(Code::ClaimMismatch, detail))
+    }
+
+    /// What stands there, for whoever explains.
+    fn found(&self, principal: &Principal) -> String {
+        self.path.find(principal.claims()).map_or_else(|| "nothing".to_owned(), ToString::to_string)
     }
 }
 

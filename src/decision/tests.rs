@@ -9,6 +9,7 @@ use crate::decision::origin::OriginPattern;
 use crate::decision::policy::ClaimRule;
 use crate::decision::route::tests::{at, default, deny, guard, on, open};
 use crate::decision::verify::tests::{FOREIGN, NOW, OWN, issuer, payload, slot, snapshot};
+use crate::decision::witness::{Outcome, Record};
 
 const HEADER: &str = r#"{"alg":"HS256"}"#;
 
@@ -30,7 +31,32 @@ fn judge(routes: &[Route], asked: &Asked) -> Decision {
 
 fn judge_at(routes: &[Route], asked: &Asked, now: f64) -> Decision {
     let routes = routes.iter().cloned().chain([default(Policy::Open)]).collect();
-    decide(&asked.head(), &snapshot(issuers(), routes), &mut Memo::off(), UnixSeconds::new(now).unwrap())
+    let (snapshot, now) = (snapshot(issuers(), routes), UnixSeconds::new(now).unwrap());
+    let mut record = Record::default();
+    let witnessed = decide_before(&mut record, &asked.head(), &snapshot, &mut Memo::off(), now);
+    let decision = decide(&asked.head(), &snapshot, &mut Memo::off(), now);
+    assert_eq!(code(&witnessed), code(&decision), "a witness changes nothing");
+    check_record(&record, &decision);
+    decision
+}
+
+/// What was told ends in the refusal, or holds none; and what was lifted was told as lifted.
+fn check_record(record: &Record, decision: &Decision) {
+    let last = record.steps.last().map(|step| step.outcome);
+    let refusals = record.steps.iter().filter(|step| matches!(step.outcome, Outcome::Refuse(_))).count();
+    let lifted = record.steps.iter().find_map(|step| match step.outcome {
+        Outcome::Lift(code) => Some(code),
+        _ => None,
+    });
+    match &decision.verdict {
+        Verdict::Reject(rejection) => {
+            assert_eq!((last, refusals), (Some(Outcome::Refuse(rejection.code())), 1), "{record:?}");
+        }
+        Verdict::Allow(permit) => {
+            assert_eq!(refusals, 0, "{record:?}");
+            assert_eq!(lifted, permit.lifted().map(Rejection::code), "{record:?}");
+        }
+    }
 }
 
 fn permit(decision: Decision) -> Permit {

@@ -12,6 +12,7 @@ use super::memo::Memo;
 use super::principal::Principal;
 use super::rejection::{Code, Rejection};
 use super::snapshot::Snapshot;
+use super::witness::{Witness, told, tried};
 use crate::time::UnixSeconds;
 
 /// A proof, and whether it was remembered.
@@ -22,11 +23,12 @@ pub(super) struct Proof {
 }
 
 /// Proves a token by one of `issuers`, which are asked in their order.
-pub(super) fn prove(
+pub(super) fn prove<W: Witness>(
     token: &[u8],
     issuers: &[IssuerId],
     snapshot: &Snapshot,
     memo: &mut Memo,
+    witness: &mut W,
 ) -> Result<Proof, Rejection> {
     let known = memo.recall(token, |principal, asked| {
         let mut now = candidates(snapshot, issuers, principal.iss.as_deref());
@@ -42,22 +44,44 @@ pub(super) fn prove(
     if let Some(principal) = known {
         return Ok(Proof { principal, remembered: true });
     }
-    let jws = Jws::parse(token)?;
-    let iss: Option<Box<str>> = jws.unverified_claims().text("iss")?.map(Box::from);
+    let jws = told(witness, "form", Jws::parse(token), |jws| {
+        let expected = "three parts in base64url, JSON without double members, no key brought along, at most 16 KiB";
+        (expected.to_owned(), jws.as_ref().map_or_else(|rejection| rejection.detail().to_owned(), Jws::words))
+    })?;
+    let iss = jws.unverified_claims().text("iss").map(|iss| iss.map(Box::from));
+    let iss: Option<Box<str>> = told(witness, "iss", iss, |iss| {
+        let all = issuers.iter().filter_map(|id| snapshot.issuer(*id));
+        let accepted: Vec<String> = all.map(Issuer::accepted_iss).collect();
+        let found = match iss {
+            Ok(Some(iss)) => format!("{iss:?}"),
+            Ok(None) => "none".to_owned(),
+            Err(rejection) => rejection.detail().to_owned(),
+        };
+        (accepted.join(", or "), found)
+    })?;
     let mut asked: Vec<Stamp> = Vec::new();
     let mut furthest: Option<Miss> = None;
     for (id, slot) in candidates(snapshot, issuers, iss.as_deref()) {
         asked.push(slot.stamp());
-        match check_signature(&jws, slot) {
+        let checked = check_signature(&jws, slot);
+        tried(witness, "signature", checked.is_ok(), || {
+            let expected = format!("of issuer {:?} by {}", slot.issuer.name, slot.issuer.algorithms);
+            (expected, checked.map_or_else(|miss| miss.rejection(&jws).detail().to_owned(), |()| "good".to_owned()))
+        });
+        match checked {
             Ok(()) => {
-                let principal = Arc::new(principal(id, &slot.issuer, jws)?);
+                let principal = Arc::new(principal(id, &slot.issuer, jws, witness)?);
                 memo.remember(token, asked.into(), Arc::clone(&principal));
                 return Ok(Proof { principal, remembered: false });
             }
             Err(miss) => furthest = furthest.max(Some(miss)),
         }
     }
-    Err(furthest.map_or_else(|| no_issuer(iss.as_deref()), |miss| miss.rejection(&jws)))
+    let unproven = Err(furthest.map_or_else(|| no_issuer(iss.as_deref()), |miss| miss.rejection(&jws)));
+    told(witness, "issuer", unproven, |unproven| {
+        let found = unproven.as_ref().err().map(|rejection: &Rejection| rejection.detail().to_owned());
+        ("one of the route's issuers to prove the token".to_owned(), found.unwrap_or_default())
+    })
 }
 
 /// The issuers that could have issued a token under that `iss`, in the order in which they are asked.
@@ -127,28 +151,32 @@ fn no_issuer(iss: Option<&str>) -> Rejection {
 }
 
 /// Builds the principal of a token whose signature is good, by the rules of its issuer.
-fn principal(id: IssuerId, issuer: &Issuer, jws: Jws<'_>) -> Result<Principal, Rejection> {
-    if !issuer.types.accept(jws.typ()) {
-        let detail = format!("expected one of {:?}, found typ {:?}", issuer.types.names, jws.typ());
-        return Err(Rejection::new(Code::TokenType, detail));
-    }
+fn principal<W: Witness>(id: IssuerId, issuer: &Issuer, jws: Jws<'_>, witness: &mut W) -> Result<Principal, Rejection> {
+    told(witness, "typ", check_type(issuer, &jws), |_| (issuer.types.words(), format!("{:?}", jws.typ())))?;
     let claims = jws.into_claims();
-    let expires = claims.date("exp")?.ok_or_else(|| missing("exp"))?;
-    let (not_before, issued_at) = (claims.date("nbf")?, claims.date("iat")?);
-    let audiences = claims.texts("aud")?;
-    if let Some(absent) = issuer.require.iter().find(|path| path.find(&claims).is_none()) {
-        return Err(missing(absent.as_str()));
+    let expires = claims.date("exp").and_then(|exp| exp.ok_or_else(|| missing("exp")));
+    let expires = told(witness, "exp", expires, |exp| {
+        (
+            "a number".to_owned(),
+            exp.as_ref().map_or_else(|rejection| rejection.detail().to_owned(), UnixSeconds::to_string),
+        )
+    })?;
+    let (not_before, issued_at) = (date("nbf", &claims, witness)?, date("iat", &claims, witness)?);
+    let audiences = told(witness, "aud", claims.texts("aud"), |found| {
+        let found = found.as_ref().map_or_else(|rejection| rejection.detail().to_owned(), |found| format!("{found:?}"));
+        ("text or a list of text, where there is one".to_owned(), found)
+    })?;
+    for path in &issuer.require {
+        let result = if path.find(&claims).is_some() { Ok(()) } else { Err(missing(path.as_str())) };
+        told(witness, "require", result, |result| {
+            (format!("a claim {:?}", path.as_str()), if result.is_ok() { "one" } else { "none" }.to_owned())
+        })?;
     }
-    let subject = issuer.subject.find(&claims).ok_or_else(|| missing(issuer.subject.as_str()))?;
-    let subject = subject.as_str().ok_or_else(|| malformed(issuer.subject.as_str(), "text", subject))?.into();
-    if let Some(longest) = issuer.max_lifetime {
-        let issued = issued_at.ok_or_else(|| missing("iat"))?;
-        let lifetime = expires.since(issued);
-        if lifetime > longest {
-            let detail = format!("the token lives {lifetime} s, at most {longest} s are taken");
-            return Err(Rejection::new(Code::TokenTooLongLived, detail));
-        }
-    }
+    let subject = told(witness, "subject", subject(issuer, &claims), |found| {
+        let found = found.as_ref().map_or_else(|rejection| rejection.detail().to_owned(), |found| format!("{found:?}"));
+        (format!("text in the claim {:?}", issuer.subject.as_str()), found)
+    })?;
+    check_lifetime(issuer, expires, issued_at, witness)?;
     Ok(Principal {
         issuer: id,
         issuer_name: Arc::clone(&issuer.name),
@@ -165,6 +193,54 @@ fn principal(id: IssuerId, issuer: &Issuer, jws: Jws<'_>) -> Result<Principal, R
     })
 }
 
+fn check_type(issuer: &Issuer, jws: &Jws<'_>) -> Result<(), Rejection> {
+    if issuer.types.accept(jws.typ()) {
+        return Ok(());
+    }
+    let detail = format!("expected one of {:?}, found typ {:?}", issuer.types.names, jws.typ());
+    Err(Rejection::new(Code::TokenType, detail))
+}
+
+/// A date that may be absent.
+fn date<W: Witness>(name: &'static str, claims: &Claims, witness: &mut W) -> Result<Option<UnixSeconds>, Rejection> {
+    let date = claims.date(name);
+    if date == Ok(None) {
+        return date;
+    }
+    told(witness, name, date, |date| match date {
+        Ok(date) => ("a number".to_owned(), date.map(|date| date.to_string()).unwrap_or_default()),
+        Err(rejection) => ("a number".to_owned(), rejection.detail().to_owned()),
+    })
+}
+
+fn subject(issuer: &Issuer, claims: &Claims) -> Result<Box<str>, Rejection> {
+    let subject = issuer.subject.find(claims).ok_or_else(|| missing(issuer.subject.as_str()))?;
+    let text = subject.as_str().ok_or_else(|| malformed(issuer.subject.as_str(), "text", subject))?;
+    Ok(text.into())
+}
+
+fn check_lifetime<W: Witness>(
+    issuer: &Issuer,
+    expires: UnixSeconds,
+    issued_at: Option<UnixSeconds>,
+    witness: &mut W,
+) -> Result<(), Rejection> {
+    let Some(longest) = issuer.max_lifetime else { return Ok(()) };
+    let lifetime = issued_at.map(|issued| expires.since(issued));
+    let result = match lifetime {
+        None => Err(missing("iat")),
+        Some(lifetime) if lifetime > longest => {
+            let detail = format!("the token lives {lifetime} s, at most {longest} s are taken");
+            Err(Rejection::new(Code::TokenTooLongLived, detail))
+        }
+        Some(_) => Ok(()),
+    };
+    told(witness, "max_lifetime", result, |_| {
+        let found = lifetime.map_or_else(|| "no iat".to_owned(), |lifetime| format!("{lifetime} s"));
+        (format!("exp - iat of at most {longest} s"), found)
+    })
+}
+
 /// The granted scopes: `scope` as text (RFC 8693 section 4.2), `scp` as a list. What is neither grants nothing.
 fn scopes(claims: &Claims) -> Vec<Box<str>> {
     let text = claims.get("scope").and_then(|scope| scope.as_str()).unwrap_or_default();
@@ -178,17 +254,33 @@ fn missing(claim: &str) -> Rejection {
 }
 
 /// Whether the token holds now. Looked at on every request, also where its proof was remembered.
-pub(super) fn check_time(principal: &Principal, issuer: &Issuer, now: UnixSeconds) -> Result<(), Rejection> {
+pub(super) fn check_time<W: Witness>(
+    principal: &Principal,
+    issuer: &Issuer,
+    now: UnixSeconds,
+    witness: &mut W,
+) -> Result<(), Rejection> {
     let ends = principal.expires.plus(issuer.leeway);
-    if now >= ends {
+    let result = if now < ends {
+        Ok(())
+    } else {
         let detail = format!("exp was {}, it is {now}", principal.expires);
-        return Err(Rejection::new(Code::TokenExpired, detail));
-    }
+        Err(Rejection::new(Code::TokenExpired, detail))
+    };
+    told(witness, "exp", result, |_| {
+        (format!("after now ({now}), with {} s of leeway", issuer.leeway), principal.expires.to_string())
+    })?;
     for (name, moment) in [("nbf", principal.not_before), ("iat", principal.issued_at)] {
-        if let Some(moment) = moment.filter(|moment| *moment > now.plus(issuer.leeway)) {
+        let Some(moment) = moment else { continue };
+        let result = if moment > now.plus(issuer.leeway) {
             let detail = format!("{name} is {moment}, it is {now}");
-            return Err(Rejection::new(Code::TokenNotYetValid, detail));
-        }
+            Err(Rejection::new(Code::TokenNotYetValid, detail))
+        } else {
+            Ok(())
+        };
+        told(witness, name, result, |_| {
+            (format!("not after now ({now}), with {} s of leeway", issuer.leeway), moment.to_string())
+        })?;
     }
     Ok(())
 }
