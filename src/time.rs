@@ -2,9 +2,13 @@
 //!
 //! Everything that judges is handed the time it judges at; nothing below the gate looks at a clock of its own.
 
+mod stamp;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use stamp::Stamp;
 
 /// Seconds since 1970-01-01T00:00:00Z without leap seconds: the NumericDate of RFC 7519 section 2, fraction included.
 ///
@@ -18,7 +22,15 @@ impl UnixSeconds {
         seconds.is_finite().then_some(Self(seconds))
     }
 
-    /// The plain number, for arithmetic and for printing.
+    /// Reads a moment of RFC 3339, or seconds since 1970.
+    ///
+    /// # Errors
+    /// Says what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        stamp::parse(text)
+    }
+
+    /// The plain number, for arithmetic.
     pub fn seconds(self) -> f64 {
         self.0
     }
@@ -27,6 +39,11 @@ impl UnixSeconds {
     #[allow(clippy::cast_possible_truncation, reason = "a float becomes the nearest integer there is, never garbage")]
     pub fn whole(self) -> i64 {
         self.0.floor() as i64
+    }
+
+    /// This moment as a calendar has it.
+    pub fn stamp(self) -> Stamp {
+        Stamp::of(self)
     }
 
     /// This moment and `seconds` more.
@@ -41,8 +58,9 @@ impl UnixSeconds {
 }
 
 impl fmt::Display for UnixSeconds {
+    /// The number that stands in tokens, and the moment that people know it by.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        write!(f, "{} ({})", self.0, self.stamp().to_the_second())
     }
 }
 

@@ -6,7 +6,6 @@
 
 pub mod access;
 pub mod metrics;
-mod stamp;
 pub mod trace;
 
 /// Everything that this room is told.

@@ -21,7 +21,6 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::reload;
 
-use super::stamp::Stamp;
 use super::{LogFormat, NoRandomness, Settings};
 use crate::time::Clock;
 
@@ -93,7 +92,7 @@ struct Timer(Clock);
 
 impl FormatTime for Timer {
     fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        write!(writer, "{}", Stamp::of(self.0.now()))
+        write!(writer, "{}", self.0.now().stamp())
     }
 }
 

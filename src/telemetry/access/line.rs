@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use super::{AccessRecord, TokenMark};
 use crate::telemetry::CODE_OK;
-use crate::telemetry::stamp::Stamp;
 
 /// Appends the record as one JSON object. Every field is always there; what is absent is `null`.
 pub(super) fn json(record: &AccessRecord, out: &mut String) {
@@ -47,7 +46,7 @@ struct Object<'a> {
 impl Object<'_> {
     fn fill(&mut self, record: &AccessRecord) -> fmt::Result {
         let (token_id, token_digest) = marks(record);
-        self.display("time", &Stamp::of(record.time))?;
+        self.display("time", &record.time.stamp())?;
         self.string("request_id", Some(record.request_id.as_str()))?;
         self.display("peer", &record.peer)?;
         self.string("method", Some(record.method.as_str()))?;
@@ -98,7 +97,7 @@ impl Object<'_> {
 }
 
 fn write_text(record: &AccessRecord, out: &mut String) -> fmt::Result {
-    write!(out, "{} {} {} ", Stamp::of(record.time), record.outcome.name(), code(record))?;
+    write!(out, "{} {} {} ", record.time.stamp(), record.outcome.name(), code(record))?;
     match record.status {
         Some(status) => write!(out, "{} ", status.as_u16())?,
         None => out.write_str("- ")?,
