@@ -36,7 +36,7 @@ pub(super) fn mint(asked: &Mint) -> Result<(), Failure> {
         .map_err(|problem| Failure::at_start(format!("--valid-for {:?}: {problem}", asked.valid_for)))?;
     let now = Clock::System.now();
     let claims = claims(settings, asked, now.whole(), now.plus(lifetime.as_secs_f64()).whole());
-    let token = keys::sign(settings, &claims).map_err(Failure::at_start)?;
+    let token = keys::Signer::of(settings).and_then(|signer| signer.sign(&claims)).map_err(Failure::at_start)?;
     tell(token.expose())
 }
 

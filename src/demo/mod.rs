@@ -170,7 +170,7 @@ fn token(config: &Config) -> Result<(Secret<String>, keys::Settings), String> {
     let issuer = config.issuers.first().cloned().ok_or("the shipped config has no issuer")?;
     let now = Clock::System.now();
     let claims = json!({ "userLoginId": "demo", "iat": now.whole(), "exp": now.plus(3600.0).whole() });
-    Ok((keys::sign(&issuer, &claims).map_err(text)?, issuer))
+    Ok((keys::Signer::of(&issuer).and_then(|signer| signer.sign(&claims)).map_err(text)?, issuer))
 }
 
 /// 64 random bytes in hex: as long as HS512 wants.

@@ -66,7 +66,8 @@ fn login(asked: &Value, issuer: &keys::Settings) -> Response<Full<Bytes>> {
     };
     let now = Clock::System.now();
     let expires = now.plus(3600.0).whole();
-    match keys::sign(issuer, &json!({ "userLoginId": user, "iat": now.whole(), "exp": expires })) {
+    let claims = json!({ "userLoginId": user, "iat": now.whole(), "exp": expires });
+    match keys::Signer::of(issuer).and_then(|signer| signer.sign(&claims)) {
         Ok(token) => json_of(
             StatusCode::OK,
             &json!({ "token": token.expose(), "expirationTime": expires.saturating_mul(1000), "USERNAME": user }),

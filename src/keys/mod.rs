@@ -4,7 +4,7 @@ mod jwks;
 mod sign;
 mod source;
 
-pub use sign::{SignError, sign};
+pub use sign::{SignError, Signer};
 pub use source::{LoadError, Loaded};
 
 use crate::decision::keys::{AlgorithmSet, Issuer};

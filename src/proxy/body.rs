@@ -126,6 +126,14 @@ impl DownBody {
         Self(Kind::Whole(Some(bytes.into()).filter(|bytes: &Bytes| !bytes.is_empty())))
     }
 
+    /// The bytes of a body of waxseal's own; one from the upstream has none in hand.
+    pub(super) fn into_whole(self) -> Bytes {
+        match self.0 {
+            Kind::Whole(bytes) => bytes.unwrap_or_default(),
+            Kind::Falling(_) => Bytes::new(),
+        }
+    }
+
     /// A body from the upstream. `stall`: how long it may be silent; `over`: when it must end.
     pub(super) fn falling(
         incoming: Incoming,

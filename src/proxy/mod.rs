@@ -8,6 +8,7 @@ mod body;
 mod forward;
 mod headers;
 mod limits;
+pub mod preview;
 mod respond;
 mod settings;
 mod traffic;

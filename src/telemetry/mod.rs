@@ -7,6 +7,7 @@
 pub mod access;
 pub mod metrics;
 pub mod trace;
+pub mod treacherous;
 
 /// Everything that this room is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl Outcome {
 }
 
 /// What `code` says of a request that nothing went wrong with.
-const CODE_OK: &str = "ok";
+pub const CODE_OK: &str = "ok";
 
 /// The system gave no random bytes. Trying again does not help; the process should not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

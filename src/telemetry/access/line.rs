@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::{AccessRecord, TokenMark};
 use crate::telemetry::CODE_OK;
+use crate::telemetry::treacherous::is_treacherous;
 
 /// Appends the record as one JSON object. Every field is always there; what is absent is `null`.
 pub(super) fn json(record: &AccessRecord, out: &mut String) {
@@ -151,15 +152,6 @@ fn quoted(text: &str, out: &mut String) -> fmt::Result {
         }
     }
     out.write_char('"')
-}
-
-/// Whether a terminal or a reader's eye may be led astray by this character: controls (C0, DEL, C1), line and paragraph
-/// separators, marks and overrides of direction, and what takes no room.
-fn is_treacherous(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A duration as milliseconds with three decimals.

@@ -1,0 +1,203 @@
+//! A request as a person writes it down: a method, a target, some headers, maybe a token.
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, COOKIE, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http_body_util::Empty;
+
+use crate::decision::credential::Place;
+use crate::decision::head::RequestHead;
+use crate::decision::path::Readings;
+use crate::decision::policy::Policy;
+use crate::decision::rejection::{Code, Rejection};
+use crate::decision::snapshot::Snapshot;
+use crate::net::{ConnInfo, Peer};
+use crate::secret::Secret;
+
+/// The host that a request is for where nobody says.
+const USUAL_HOST: &str = "localhost";
+
+/// A request to be judged.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The method.
+    pub method: Method,
+    /// The request-target, byte for byte.
+    pub target: String,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The connection it would come on.
+    pub conn: ConnInfo,
+}
+
+impl Asked {
+    /// A request from this machine, in cleartext.
+    ///
+    /// # Errors
+    /// Where the method is none (RFC 9110 section 5.6.2).
+    pub fn new(method: &str, target: &str) -> Result<Self, String> {
+        let method = Method::from_bytes(method.as_bytes())
+            .map_err(|_| format!("{method:?} is no method: write METHOD TARGET, as in POST /api/updateInventory"))?;
+        let peer = Peer::Ip(([127, 0, 0, 1], 0).into());
+        let conn = ConnInfo { peer, local: None, tls: false, id: 0 };
+        Ok(Self { method, target: target.to_owned(), headers: HeaderMap::new(), conn })
+    }
+
+    /// Reads `METHOD TARGET`, as the first line of a request has it.
+    ///
+    /// # Errors
+    /// Where it is not two words.
+    pub fn line(line: &str) -> Result<Self, String> {
+        match line.split_once(' ') {
+            Some((method, target)) if !target.is_empty() && !target.starts_with(' ') => Self::new(method, target),
+            _ => Err(format!("{line:?} is no request: write METHOD TARGET, as in \"POST /api/updateInventory\"")),
+        }
+    }
+
+    /// Adds a header field, written `Name: value`.
+    ///
+    /// # Errors
+    /// Where it is no header field. Its value is not told: it may be a secret.
+    pub fn header(&mut self, field: &str) -> Result<(), String> {
+        let (name, value) = field.split_once(':').ok_or("a header is written 'Name: value'")?;
+        let shown = name;
+        let name = HeaderName::from_bytes(name.trim().as_bytes())
+            .map_err(|_| format!("{shown:?} is no name of a header: write 'Name: value'"))?;
+        let value = hidden(value.trim().to_owned())
+            .ok_or_else(|| format!("the value of {shown:?} cannot stand in a header"))?;
+        self.headers.append(name, value);
+        Ok(())
+    }
+
+    /// Shows a token where the route that the request falls under looks for one: in `Authorization`, if it may.
+    pub fn show(&mut self, token: &Secret<String>, snapshot: &Snapshot) {
+        let text = token.expose();
+        match self.place(snapshot) {
+            Place::Authorization => {
+                if let Some(value) = hidden(format!("Bearer {text}")) {
+                    self.headers.append(AUTHORIZATION, value);
+                }
+            }
+            Place::Cookie(name) => {
+                if let Some(value) = hidden(format!("{name}={text}")) {
+                    self.headers.append(COOKIE, value);
+                }
+            }
+            Place::Header(name) => {
+                if let Some(value) = hidden(text.clone()) {
+                    self.headers.append(name, value);
+                }
+            }
+            Place::Query(name) => {
+                let before = if self.target.contains('?') { '&' } else { '?' };
+                self.target = format!("{}{before}{name}={text}", self.target);
+            }
+        }
+    }
+
+    /// Where the most specific guard looks for a token.
+    fn place(&self, snapshot: &Snapshot) -> Place {
+        let Ok(request) = self.request() else { return Place::Authorization };
+        let Ok(head) = RequestHead::of(&request) else { return Place::Authorization };
+        let held = snapshot.routes.find(&head);
+        let guards = held.iter().filter_map(|id| match &snapshot.routes.route(id)?.policy {
+            Policy::Require(requirement) => Some(&requirement.places),
+            Policy::Open | Policy::Deny => None,
+        });
+        let places = guards.into_iter().next().filter(|places| !places.contains(&Place::Authorization));
+        places.and_then(|places| places.first().cloned()).unwrap_or(Place::Authorization)
+    }
+
+    /// The request as a server's parser hands it on.
+    ///
+    /// # Errors
+    /// What the parser refuses before there is a request: `path_ambiguous` or `request_malformed`.
+    pub fn request(&self) -> Result<Request<Empty<Bytes>>, Rejection> {
+        if self.target.contains('#') {
+            return Err(Rejection::new(Code::PathAmbiguous, "a fragment in the target"));
+        }
+        let uri: Uri = self.target.parse().map_err(|_| self.no_uri())?;
+        let mut request = Request::new(Empty::new());
+        *request.method_mut() = self.method.clone();
+        *request.headers_mut() = self.headers.clone();
+        if !self.headers.contains_key(HOST) {
+            let own = uri.authority().and_then(|own| HeaderValue::try_from(own.as_str()).ok());
+            request.headers_mut().insert(HOST, own.unwrap_or(HeaderValue::from_static(USUAL_HOST)));
+        }
+        *request.uri_mut() = uri;
+        Ok(request)
+    }
+
+    /// Why the target is none.
+    fn no_uri(&self) -> Rejection {
+        let path = self.target.split('?').next().unwrap_or_default();
+        let malformed = "the target is neither a path that begins with / nor a URL";
+        Readings::of(path)
+            .err()
+            .filter(|_| path.starts_with('/'))
+            .unwrap_or_else(|| Rejection::new(Code::RequestMalformed, malformed))
+    }
+}
+
+/// A value that does not print itself, since it may be a token.
+fn hidden(text: String) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_a_method_and_a_target() {
+        let asked = Asked::line("POST /api/updateInventory?x=1").unwrap();
+        assert_eq!((asked.method.as_str(), &*asked.target), ("POST", "/api/updateInventory?x=1"));
+        for line in ["", "POST", "/api", "POST ", "POST  /x", "PO(ST /x"] {
+            assert!(Asked::line(line).unwrap_err().contains("METHOD TARGET"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_a_name_and_a_value_that_is_never_told() {
+        let mut asked = Asked::new("GET", "/").unwrap();
+        asked.header("X-Token:  swordfish ").unwrap();
+        asked.header("Host: oms.example").unwrap();
+        assert_eq!(asked.headers.get("x-token").unwrap(), "swordfish");
+        assert!(!format!("{asked:?}").contains("swordfish"));
+        assert_eq!(asked.request().unwrap().headers().get(HOST).unwrap(), "oms.example");
+        for field in ["swordfish", "a b: swordfish", "x-a: sword\nfish"] {
+            let error = asked.header(field).unwrap_err();
+            assert!(!error.contains("sword"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_a_parser_refuses_is_refused() {
+        let code = |target: &str| Asked::new("GET", target).unwrap().request().err().map(|told| told.code());
+        for target in ["/", "/a?b", "*", "http://oms.example/x", "/%zz"] {
+            assert_eq!(code(target), None, "{target}");
+        }
+        for (target, expected) in [
+            ("/a#b", Code::PathAmbiguous),
+            ("/a b", Code::PathAmbiguous),
+            ("/a<", Code::PathAmbiguous),
+            ("", Code::RequestMalformed),
+            ("api/x", Code::RequestMalformed),
+            ("http://", Code::RequestMalformed),
+        ] {
+            assert_eq!(code(target), Some(expected), "{target}");
+        }
+    }
+
+    #[test]
+    fn the_authority_of_the_target_is_the_host_where_none_is_given() {
+        let host = |target: &str| {
+            let request = Asked::new("GET", target).unwrap().request().unwrap();
+            request.headers().get(HOST).unwrap().to_str().unwrap().to_owned()
+        };
+        assert_eq!(host("http://oms.example:81/x"), "oms.example:81");
+        assert_eq!(host("/x"), "localhost");
+    }
+}

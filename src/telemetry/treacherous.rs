@@ -1,0 +1,44 @@
+//! Characters that a terminal, a pager or a reader's eye obeys instead of showing them.
+//!
+//! Whatever prints text that a stranger chose asks here first.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Whether a terminal or a reader's eye may be led astray by this character: controls (C0, DEL, C1), line and paragraph
+/// separators, marks and overrides of direction, and what takes no room.
+pub fn is_treacherous(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text with every such character written out, as in `\u{1b}`.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_treacherous) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if is_treacherous(character) {
+            // Writing into a string does not fail.
+            let _ = write!(shown, "{}", character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leads_astray_is_written_out_and_the_rest_stays() {
+        assert_eq!(visible("boomi é 中"), "boomi é 中");
+        assert_eq!(visible("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\u{a}");
+        assert_eq!(visible("\u{202e}evil"), "\\u{202e}evil");
+    }
+}
