@@ -13,15 +13,16 @@
 //! | 1 | [`cli`] | commands and flags |
 //! | 2 | [`demo`] | everything in one process, to see the main job |
 //! | 3 | [`app`] | builds every part from resolved settings, binds, runs, stops |
-//! | 4 | [`config`] | TOML to settings; the only room that knows the file's shape |
-//! | 5 | [`proxy`], [`admin`] | fronts: one forwards, one answers the operator |
-//! | 6 | [`gate`] | where a worker asks whether a request may pass |
-//! | 7 | [`keys`] | where key sets come from |
-//! | 8 | [`net`], [`upstream`] | connections below and above; they know nothing of tokens |
-//! | 9 | [`live`] | what is in force now |
-//! | 10 | [`telemetry`] | counters, access log, diagnostics |
-//! | 11 | [`decision`] | the core: whether a request may pass; pure |
-//! | 12 | [`time`], [`secret`] | the one clock; values that are never printed |
+//! | 4 | [`explain`] | judges requests offline, says why, and plays the cases that a config keeps |
+//! | 5 | [`config`] | TOML to settings; the only room that knows the file's shape |
+//! | 6 | [`proxy`], [`admin`] | fronts: one forwards, one answers the operator |
+//! | 7 | [`gate`] | where a worker asks whether a request may pass |
+//! | 8 | [`keys`] | where key sets come from |
+//! | 9 | [`net`], [`upstream`] | connections below and above; they know nothing of tokens |
+//! | 10 | [`live`] | what is in force now |
+//! | 11 | [`telemetry`] | counters, access log, diagnostics |
+//! | 12 | [`decision`] | the core: whether a request may pass; pure |
+//! | 13 | [`time`], [`secret`] | the one clock; values that are never printed |
 //!
 //! # What happens to a request
 //!
@@ -52,6 +53,7 @@ pub mod cli;
 pub mod config;
 pub mod decision;
 pub mod demo;
+pub mod explain;
 pub mod gate;
 pub mod keys;
 pub mod live;

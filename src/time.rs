@@ -60,7 +60,8 @@ impl UnixSeconds {
 impl fmt::Display for UnixSeconds {
     /// The number that stands in tokens, and the moment that people know it by.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.0, self.stamp().to_the_second())
+        // A clock tells more digits than anybody wants to read.
+        write!(f, "{} ({})", (self.0 * 1_000.0).round() / 1_000.0, self.stamp().to_the_second())
     }
 }
 

@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, the highest line first.
-const LINES: [&[&str]; 12] = [
+const LINES: [&[&str]; 13] = [
     &["cli"],
     &["demo"],
     &["app"],
+    &["explain"],
     &["config"],
     &["proxy", "ext_authz", "desk", "admin"],
     &["gate"],

@@ -3,6 +3,7 @@
 //! Results go to standard output, errors to standard error. Exit codes: 0 good, 1 failed at work, 2 could not start as
 //! asked.
 
+mod explain;
 mod health;
 mod run;
 mod token;
@@ -29,6 +30,10 @@ struct Arguments {
 enum Command {
     /// Serve.
     Run(ConfigFile),
+    /// Judge one request offline and say which route, which step and which facts decided.
+    ///
+    /// Exit code 0: it would pass; 1: it would be refused; 2: it could not be judged.
+    Explain(explain::Explain),
     /// Show the main job: a sample OMS, the shipped routes in front of it, a fresh key and a token.
     Demo {
         /// Play one refusal and one pass over real sockets, print what happened, and end.
@@ -104,6 +109,11 @@ pub fn main() -> ExitCode {
     };
     let done = match arguments.command {
         Command::Run(file) => run::run(&file),
+        Command::Explain(asked) => match explain::run(&asked) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::from(1),
+            Err(failure) => Err(failure),
+        },
         Command::Demo { once } => demo::run(once, io::stdout()).map_err(Failure::AtStart),
         Command::Health(file) => health::ask(&file),
         Command::Token(TokenCommand::Mint(mint)) => token::mint(&mint),
@@ -126,7 +136,10 @@ fn tell_error(error: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{error}");
 }
 
-/// Writes a result to standard output.
+/// Writes a result to standard output. A reader who has seen enough is no failure.
 fn tell(result: impl fmt::Display) -> Result<(), Failure> {
-    writeln!(io::stdout(), "{result}").map_err(Failure::at_work)
+    match writeln!(io::stdout(), "{result}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Failure::at_work),
+    }
 }

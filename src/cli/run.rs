@@ -6,6 +6,7 @@ use tokio::runtime;
 
 use super::{ConfigFile, Failure, tell_error};
 use crate::app::App;
+use crate::explain;
 use crate::net::Signals;
 use crate::telemetry::trace;
 use crate::time::Clock;
@@ -13,6 +14,7 @@ use crate::time::Clock;
 /// Serves until a signal says otherwise.
 pub(super) fn run(file: &ConfigFile) -> Result<(), Failure> {
     let config = file.load()?;
+    explain::check(&config, Clock::System.now()).map_err(Failure::at_start)?;
     for warning in &config.warnings {
         tell_error(warning);
     }

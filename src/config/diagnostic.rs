@@ -135,10 +135,16 @@ impl<'t> Notes<'t> {
             .push((0, Diagnostic { file, line: 0, column: 0, key, problem, advice, severity: Severity::Warning }));
     }
 
-    fn add(&mut self, severity: Severity, span: &Range<usize>, key: String, problem: String, advice: String) {
+    /// An error at a place, for whoever finds out later what is wrong there.
+    pub(super) fn placed(&self, span: &Range<usize>, key: String) -> Diagnostic {
         let (line, column) = self.position(span.start);
-        let file = self.file.clone();
-        self.found.push((span.start, Diagnostic { file, line, column, key, problem, advice, severity }));
+        let (file, problem, advice) = (self.file.clone(), String::new(), String::new());
+        Diagnostic { file, line, column, key, problem, advice, severity: Severity::Error }
+    }
+
+    fn add(&mut self, severity: Severity, span: &Range<usize>, key: String, problem: String, advice: String) {
+        let told = Diagnostic { problem, advice, severity, ..self.placed(span, key) };
+        self.found.push((span.start, told));
     }
 
     /// The line in which a byte of the file stands, counted from 1.

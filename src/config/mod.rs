@@ -8,6 +8,7 @@
 //! The environment and the files of secrets are read here and nowhere below. No secret gets into a complaint, a warning
 //! or the shown settings.
 
+mod case;
 mod diagnostic;
 mod near;
 mod quantity;
@@ -22,6 +23,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+pub use case::{Case, Expect};
 pub use diagnostic::{Diagnostic, Report, Severity};
 
 use crate::decision::snapshot::Snapshot;
@@ -48,6 +50,8 @@ pub struct Config {
     pub issuers: Vec<keys::Settings>,
     /// What decisions look at, the keys loaded, the default route (`unmatched`) last.
     pub snapshot: Snapshot,
+    /// Cases that must hold before it is taken.
+    pub cases: Vec<Case>,
     /// What the operator should know, in the order of the file.
     pub warnings: Vec<Diagnostic>,
     /// The settings in effect as JSON, secrets hidden.

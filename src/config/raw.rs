@@ -7,6 +7,7 @@ mod front;
 mod issuer;
 mod route;
 mod server;
+mod test;
 mod upstream;
 
 use schemars::JsonSchema;
@@ -16,6 +17,7 @@ pub(super) use front::{Answers, Cors, Forwarded, Preflight, Reason};
 pub(super) use issuer::{Encoding, Issuer, Pem};
 pub(super) use route::{Access, Authorization, Forward, ModeWord, Route, Routes};
 pub(super) use server::{Admin, ClientAuth, Drain, Limits, Log, Memo, Paths, Tls, TlsVersion};
+pub(super) use test::{Test, Tests};
 pub(super) use upstream::Upstream;
 
 use super::diagnostic::Notes;
@@ -62,6 +64,8 @@ pub(super) struct File {
     pub(super) issuer: Field<Named<Issuer>>,
     /// What needs a token. The order carries no meaning: the most specific route counts.
     pub(super) route: Field<Routes>,
+    /// Cases that must hold before the config is taken.
+    pub(super) test: Field<Tests>,
 }
 
 impl File {
@@ -85,8 +89,9 @@ impl File {
             memo: table.take("memo"),
             issuer: table.take("issuer"),
             route: table.take("route"),
+            test: table.take("test"),
         };
-        table.later(&["ask", "desk", "telemetry", "test"]);
+        table.later(&["ask", "desk", "telemetry"]);
         table.close();
         file
     }

@@ -3,6 +3,7 @@
 //! Each table has a file of its own. A complaint never stops the others: where a value is missing or wrong a stand-in
 //! is used, and the settings are thrown away at the end.
 
+mod case;
 mod demand;
 mod forward;
 mod front;
@@ -52,6 +53,7 @@ pub(super) fn resolve(file: &raw::File, cx: &mut Context<'_, '_>) -> Option<Conf
     if let Some(upstream) = file.upstream.at() {
         upstreams.add(upstream, "upstream", cx);
     }
+    let cases = case::cases(&file.test, &issuers, cx);
     let routes = route::routes(file, &issuers, &mut upstreams, cx)?;
     let identity = routes.routes().iter().flat_map(|route| route.forwarding.claims.iter().map(|(name, _)| name));
     let snapshot = Snapshot {
@@ -70,6 +72,7 @@ pub(super) fn resolve(file: &raw::File, cx: &mut Context<'_, '_>) -> Option<Conf
         upstreams: upstreams.list,
         issuers: issuers.settings,
         snapshot,
+        cases,
         warnings: Vec::new(),
         shown: String::new(),
     };

@@ -12,7 +12,7 @@ use super::memo::Memo;
 use super::principal::Principal;
 use super::rejection::{Code, Rejection};
 use super::snapshot::Snapshot;
-use super::witness::{Witness, told, tried};
+use super::witness::{Witness, told, told_if_bad, tried};
 use crate::time::UnixSeconds;
 
 /// A proof, and whether it was remembered.
@@ -152,20 +152,15 @@ fn no_issuer(iss: Option<&str>) -> Rejection {
 
 /// Builds the principal of a token whose signature is good, by the rules of its issuer.
 fn principal<W: Witness>(id: IssuerId, issuer: &Issuer, jws: Jws<'_>, witness: &mut W) -> Result<Principal, Rejection> {
-    told(witness, "typ", check_type(issuer, &jws), |_| (issuer.types.words(), format!("{:?}", jws.typ())))?;
+    told(witness, "typ", check_type(issuer, &jws), |_| {
+        (issuer.types.words(), jws.typ().map_or_else(|| "none".to_owned(), |typ| format!("{typ:?}")))
+    })?;
     let claims = jws.into_claims();
     let expires = claims.date("exp").and_then(|exp| exp.ok_or_else(|| missing("exp")));
-    let expires = told(witness, "exp", expires, |exp| {
-        (
-            "a number".to_owned(),
-            exp.as_ref().map_or_else(|rejection| rejection.detail().to_owned(), UnixSeconds::to_string),
-        )
-    })?;
-    let (not_before, issued_at) = (date("nbf", &claims, witness)?, date("iat", &claims, witness)?);
-    let audiences = told(witness, "aud", claims.texts("aud"), |found| {
-        let found = found.as_ref().map_or_else(|rejection| rejection.detail().to_owned(), |found| format!("{found:?}"));
-        ("text or a list of text, where there is one".to_owned(), found)
-    })?;
+    let expires = told_if_bad(witness, "exp", "a number", expires)?;
+    let not_before = told_if_bad(witness, "nbf", "a number", claims.date("nbf"))?;
+    let issued_at = told_if_bad(witness, "iat", "a number", claims.date("iat"))?;
+    let audiences = told_if_bad(witness, "aud", "text or a list of text", claims.texts("aud"))?;
     for path in &issuer.require {
         let result = if path.find(&claims).is_some() { Ok(()) } else { Err(missing(path.as_str())) };
         told(witness, "require", result, |result| {
@@ -199,18 +194,6 @@ fn check_type(issuer: &Issuer, jws: &Jws<'_>) -> Result<(), Rejection> {
     }
     let detail = format!("expected one of {:?}, found typ {:?}", issuer.types.names, jws.typ());
     Err(Rejection::new(Code::TokenType, detail))
-}
-
-/// A date that may be absent.
-fn date<W: Witness>(name: &'static str, claims: &Claims, witness: &mut W) -> Result<Option<UnixSeconds>, Rejection> {
-    let date = claims.date(name);
-    if date == Ok(None) {
-        return date;
-    }
-    told(witness, name, date, |date| match date {
-        Ok(date) => ("a number".to_owned(), date.map(|date| date.to_string()).unwrap_or_default()),
-        Err(rejection) => ("a number".to_owned(), rejection.detail().to_owned()),
-    })
 }
 
 fn subject(issuer: &Issuer, claims: &Claims) -> Result<Box<str>, Rejection> {

@@ -105,6 +105,22 @@ pub(super) fn told<W: Witness, T>(
     result
 }
 
+/// Tells of a look only where it fails: what is as it always is says nothing.
+pub(super) fn told_if_bad<W: Witness, T>(
+    witness: &mut W,
+    look: &'static str,
+    expected: &'static str,
+    result: Result<T, Rejection>,
+) -> Result<T, Rejection> {
+    match result {
+        Ok(good) => Ok(good),
+        bad => told(witness, look, bad, |bad| {
+            let found = bad.as_ref().err().map(|rejection| rejection.detail().to_owned());
+            (expected.to_owned(), found.unwrap_or_default())
+        }),
+    }
+}
+
 /// Tells of a look that did not decide alone.
 pub(super) fn tried<W: Witness>(witness: &mut W, look: &'static str, good: bool, facts: impl FnOnce() -> Facts) {
     witness.hear(|| {

@@ -57,7 +57,7 @@ fn tables_of_the_process() {
         ("[ask]\nkind = 'nginx'", 1, "ask: not in this version yet"),
         ("[desk]\nissuer = 'a'", 1, "desk: not in this version yet"),
         ("[telemetry]\nsample = 0.1", 1, "telemetry: not in this version yet"),
-        ("[[test]]\nrequest = 'GET /'", 1, "test: not in this version yet"),
+        ("[[test]]\nrequest = 'GET /'", 1, "test 1: `expect` is missing"),
     ] {
         one(more, line, words);
     }

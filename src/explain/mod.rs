@@ -1,0 +1,388 @@
+//! Judges requests offline and says why: the explanation of one request, and the cases that a config keeps.
+//!
+//! Nothing here judges by itself. The decision that the proxy makes is asked, before a witness; the answer and the head
+//! that would go up come from the functions that serve. So an explanation cannot differ from what happens, but for what
+//! a single request cannot tell: how many others came before it, and whether the upstream answers.
+
+mod advice;
+mod cases;
+mod logged;
+mod stand_in;
+mod text;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, COOKIE, HOST};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::Empty;
+use serde::Serialize;
+
+pub use cases::{Outcome as CaseOutcome, check, play};
+pub use logged::Logged;
+
+use crate::config::Config;
+use crate::decision::decide_before;
+use crate::decision::head::RequestHead;
+use crate::decision::memo::Memo;
+use crate::decision::policy::Policy;
+use crate::decision::rejection::{Code, Rejection};
+use crate::decision::route::{Candidate, Held, Mode, Route as OwnRoute, RouteId, Under};
+use crate::decision::snapshot::Snapshot;
+use crate::decision::verdict::{Decision, Permit, Verdict};
+use crate::decision::witness::{Outcome as Looked, Record, Step as Look};
+use crate::proxy::preview::{Asked, Preview};
+use crate::telemetry::{CODE_OK, Outcome};
+use crate::time::UnixSeconds;
+
+/// Stands in for an id that every request gets anew.
+const FRESH_ID: &str = "(a fresh id)";
+/// Stands in place of what must not be shown.
+const HIDDEN: &str = "[hidden]";
+
+/// All there is to say about one request. Its JSON form is what `waxseal explain --json` prints.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    /// The method.
+    pub method: String,
+    /// The request-target; its query too, which may hold a token, is hidden from `?` on.
+    pub target: String,
+    /// The host that it is for.
+    pub host: Option<String>,
+    /// The moment at which it is judged, in RFC 3339.
+    pub at: String,
+    /// Every way to read its path, and what each falls under.
+    pub readings: Vec<Reading>,
+    /// The routes whose demands hold, the most specific first.
+    pub routes: Vec<Route>,
+    /// What was looked at, in order.
+    pub steps: Vec<Step>,
+    /// `allow`, `reject`, or `report`: passed because its route is in report mode.
+    pub verdict: &'static str,
+    /// The status of waxseal's own answer; absent where the upstream answers.
+    pub status: Option<u16>,
+    /// The reason of the refusal, or of the one that report mode lifted; `ok` where there is none.
+    pub code: &'static str,
+    /// What was expected and what was found, for the operator.
+    pub detail: Option<String>,
+    /// What an operator can do about it.
+    pub advice: Option<&'static str>,
+    /// Who was proven, also where that did not suffice.
+    pub principal: Option<Principal>,
+    /// What a client would get from waxseal itself; absent where the upstream answers.
+    pub answer: Option<Answer>,
+    /// What the upstream would get; absent where nothing goes up.
+    pub upstream: Option<SentUp>,
+}
+
+/// One way to read the path of a request.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reading {
+    /// The path as this reading has it.
+    pub path: String,
+    /// The method under which it is judged.
+    pub method: String,
+    /// Whether it can only bring a guard into play: the undecoded path.
+    pub guards_only: bool,
+    /// The routes that match, the most specific first; none: `unmatched` counts.
+    pub matches: Vec<Match>,
+}
+
+/// A route that a reading falls under.
+#[derive(Clone, Debug, Serialize)]
+pub struct Match {
+    /// Its name.
+    pub route: String,
+    /// The pattern that matches.
+    pub pattern: String,
+    /// Whether the guard holds without naming so much: for what is below its path, or in spite of a suffix.
+    pub implied: bool,
+    /// Whether it counts only because the host is one that no route names.
+    pub whatever_host: bool,
+    /// Why it comes before the next; absent for the last.
+    pub why: Option<String>,
+}
+
+/// A route whose demands hold for the request.
+#[derive(Clone, Debug, Serialize)]
+pub struct Route {
+    /// Its name.
+    pub name: String,
+    /// `open`, `protected` or `deny`.
+    pub access: &'static str,
+    /// `enforce` or `report`.
+    pub mode: &'static str,
+}
+
+/// One look.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// What was looked at.
+    pub look: &'static str,
+    /// The route whose demand it is; absent where it concerns the request as a whole.
+    pub route: Option<String>,
+    /// What must be so.
+    pub expected: String,
+    /// What is so.
+    pub found: String,
+    /// `pass`; `miss`: not so, and something else may still do; `refuse`; `lift`: refused, and let pass by report mode.
+    pub outcome: &'static str,
+    /// The reason, where it is refused or lifted.
+    pub code: Option<&'static str>,
+}
+
+/// Who was proven.
+#[derive(Clone, Debug, Serialize)]
+pub struct Principal {
+    /// The issuer that proved it, by its name in the config.
+    pub issuer: String,
+    /// Whom the token speaks for.
+    pub subject: String,
+    /// The token's own id (`jti`).
+    pub token_id: Option<String>,
+    /// When the token ends, in RFC 3339.
+    pub expires: String,
+}
+
+/// A response of waxseal's own.
+#[derive(Clone, Debug, Serialize)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Name and value of each header field.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+}
+
+/// The head of a request on its way up.
+#[derive(Clone, Debug, Serialize)]
+pub struct SentUp {
+    /// The servers of the upstream, which are taken in turn.
+    pub to: String,
+    /// The method.
+    pub method: String,
+    /// The target, its query hidden.
+    pub target: String,
+    /// Name and value of each header field; credentials are hidden.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Judges a request as the proxy would at that moment, and says why.
+pub fn explain(config: &Config, asked: &Asked, now: UnixSeconds) -> Explanation {
+    explain_by(config, &config.snapshot, asked, now)
+}
+
+/// The same by another snapshot than the config's own.
+fn explain_by(config: &Config, snapshot: &Snapshot, asked: &Asked, now: UnixSeconds) -> Explanation {
+    let mut told = Explanation::about(asked, now);
+    let request = match asked.request() {
+        Ok(request) => request,
+        Err(rejection) => {
+            told.refused(&rejection, &preview(&Request::new(()), asked, config));
+            return told;
+        }
+    };
+    told.host = request.headers().get(HOST).map(text);
+    let preview = preview(&request, asked, config);
+    let head = match RequestHead::of(&request) {
+        Ok(head) => head,
+        Err(rejection) => {
+            told.refused(&rejection, &preview);
+            return told;
+        }
+    };
+    let host = head.authority.map(|authority| authority.text.to_owned());
+    told.host.clone_from(&host);
+    let under = snapshot.routes.under(&head);
+    told.readings = under.iter().map(|under| reading(under, snapshot)).collect();
+    let held = snapshot.routes.find(&head);
+    told.routes = held_routes(&held, snapshot);
+    let mut record = Record::default();
+    let decision = decide_before(&mut record, &head, snapshot, &mut Memo::off(), now);
+    told.steps = record.steps.into_iter().map(|look| step(look, snapshot)).collect();
+    told.principal = principal(&decision);
+    match decision.verdict {
+        Verdict::Reject(rejection) => told.refused(&rejection, &preview),
+        Verdict::Allow(permit) => {
+            told.lifted(permit.lifted());
+            match preview.preflight(&request, &head) {
+                Some(answer) => told.answered(answer),
+                None => told.upstream = sent_up(&preview, &request, host, permit, snapshot, config),
+            }
+        }
+    }
+    told
+}
+
+fn preview<'p, B>(request: &Request<B>, asked: &'p Asked, config: &'p Config) -> Preview<'p> {
+    Preview::of(request, &asked.conn, &config.proxy, HeaderValue::from_static(FRESH_ID))
+}
+
+impl Explanation {
+    fn about(asked: &Asked, now: UnixSeconds) -> Self {
+        Self {
+            method: asked.method.to_string(),
+            target: without_query(&asked.target),
+            host: asked.headers.get(HOST).map(text),
+            at: now.stamp().to_string(),
+            readings: Vec::new(),
+            routes: Vec::new(),
+            steps: Vec::new(),
+            verdict: Outcome::Allow.name(),
+            status: None,
+            code: CODE_OK,
+            detail: None,
+            advice: None,
+            principal: None,
+            answer: None,
+            upstream: None,
+        }
+    }
+
+    fn refused(&mut self, rejection: &Rejection, preview: &Preview<'_>) {
+        self.blame(rejection, Outcome::Reject);
+        self.answered(preview.refusal(rejection));
+    }
+
+    fn answered(&mut self, response: Response<Bytes>) {
+        self.status = Some(response.status().as_u16());
+        self.answer = Some(Answer::of(response));
+    }
+
+    fn lifted(&mut self, lifted: Option<&Rejection>) {
+        if let Some(rejection) = lifted {
+            self.blame(rejection, Outcome::Report);
+        }
+    }
+
+    fn blame(&mut self, rejection: &Rejection, outcome: Outcome) {
+        self.verdict = outcome.name();
+        self.code = rejection.code().name();
+        self.detail = Some(rejection.detail().to_owned());
+        self.advice = Some(advice::advice(rejection.code()));
+    }
+
+    /// Whether the request would pass.
+    pub fn passes(&self) -> bool {
+        self.verdict != Outcome::Reject.name()
+    }
+}
+
+fn reading(under: &Under, snapshot: &Snapshot) -> Reading {
+    let name = |id: RouteId| snapshot.routes.route(id).map(|route| route.name.to_string()).unwrap_or_default();
+    let next = under.candidates.iter().skip(1).map(Some).chain([None]);
+    let told = |(own, next): (&Candidate, Option<&Candidate>)| Match {
+        route: name(own.route),
+        pattern: own.pattern.clone(),
+        implied: own.is_implied(),
+        whatever_host: own.whatever_host,
+        why: next.map(|next| own.why_before(next)),
+    };
+    Reading {
+        path: under.path.clone(),
+        method: under.method.to_string(),
+        guards_only: under.guards_only,
+        matches: under.candidates.iter().zip(next).map(told).collect(),
+    }
+}
+
+fn held_routes(held: &Held, snapshot: &Snapshot) -> Vec<Route> {
+    let told = |route: &OwnRoute| Route {
+        name: route.name.to_string(),
+        access: match route.policy {
+            Policy::Open => "open",
+            Policy::Deny => "deny",
+            Policy::Require(_) => "protected",
+        },
+        mode: match route.mode {
+            Mode::Enforce => "enforce",
+            Mode::Report => "report",
+        },
+    };
+    held.iter().filter_map(|id| snapshot.routes.route(id)).map(told).collect()
+}
+
+fn step(look: Look, snapshot: &Snapshot) -> Step {
+    let route = look.route.and_then(|id| snapshot.routes.route(id)).map(|route| route.name.to_string());
+    let code = |code: Code| Some(code.name());
+    let (outcome, code) = match look.outcome {
+        Looked::Pass => ("pass", None),
+        Looked::Miss => ("miss", None),
+        Looked::Refuse(reason) => ("refuse", code(reason)),
+        Looked::Lift(reason) => ("lift", code(reason)),
+    };
+    Step { look: look.look, route, expected: look.expected, found: look.found, outcome, code }
+}
+
+fn principal(decision: &Decision) -> Option<Principal> {
+    let principal = decision.principal.as_ref()?;
+    Some(Principal {
+        issuer: principal.issuer().to_string(),
+        subject: principal.subject().to_owned(),
+        token_id: principal.token_id().map(str::to_owned),
+        expires: principal.expires().stamp().to_the_second(),
+    })
+}
+
+fn sent_up(
+    preview: &Preview<'_>,
+    request: &Request<Empty<Bytes>>,
+    host: Option<String>,
+    permit: Permit,
+    snapshot: &Snapshot,
+    config: &Config,
+) -> Option<SentUp> {
+    let lead = snapshot.routes.route(permit.held().lead)?;
+    let upstream = config.upstreams.get(lead.upstream)?;
+    let sent = preview.sent_up(request.clone().map(|_| ()), host, permit, snapshot, upstream);
+    Some(SentUp {
+        to: upstream.name(),
+        method: sent.method().to_string(),
+        target: without_query(&sent.uri().to_string()),
+        headers: shown(sent.headers()),
+    })
+}
+
+impl Answer {
+    fn of(response: Response<Bytes>) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            headers: shown(response.headers()),
+            body: String::from_utf8_lossy(response.body()).into_owned(),
+        }
+    }
+}
+
+/// The fields in a fixed order, without credentials.
+fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
+    let mut fields: Vec<(String, String)> = headers
+        .iter()
+        .map(|(name, value)| {
+            let value = match () {
+                () if name == AUTHORIZATION => hide_token(value),
+                () if name == COOKIE => HIDDEN.to_owned(),
+                () => text(value),
+            };
+            (name.to_string(), value)
+        })
+        .collect();
+    fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+    fields
+}
+
+/// The scheme of a credential, and nothing of the credential.
+fn hide_token(value: &HeaderValue) -> String {
+    let scheme = value.to_str().ok().and_then(|text| text.split_once(' ')).map(|(scheme, _)| scheme);
+    scheme.map_or_else(|| HIDDEN.to_owned(), |scheme| format!("{scheme} {HIDDEN}"))
+}
+
+fn text(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
+
+/// A target whose query, in which a token may be, is not shown.
+fn without_query(target: &str) -> String {
+    target.split_once('?').map_or_else(|| target.to_owned(), |(path, _)| format!("{path}?{HIDDEN}"))
+}
+
+#[cfg(test)]
+mod tests;

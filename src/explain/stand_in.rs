@@ -1,0 +1,69 @@
+//! Keys that sign the tokens of cases: the issuer's own secret, or a stand-in where only its public key is known.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::config::Config;
+use crate::decision::keys::{Issuer, IssuerId, IssuerSlot, KeySet};
+use crate::decision::snapshot::Snapshot;
+use crate::keys::{SignError, Signer};
+use crate::secret::Secret;
+use crate::time::UnixSeconds;
+
+/// How long a token of a case lives where it does not say and its issuer permits it.
+const LIFETIME: f64 = 3600.0;
+
+/// A snapshot in which every issuer has a key that can sign.
+pub(super) struct StandIns {
+    /// The config's own, but for keys that stand in for others.
+    pub(super) snapshot: Snapshot,
+    signers: Vec<Signer>,
+}
+
+impl StandIns {
+    /// Finds or makes a key for every issuer of a config.
+    pub(super) fn of(config: &Config) -> Result<Self, SignError> {
+        let mut snapshot = config.snapshot.clone();
+        let mut signers = Vec::with_capacity(config.issuers.len());
+        for (settings, slot) in config.issuers.iter().zip(&mut snapshot.issuers) {
+            signers.push(match Signer::of(settings) {
+                Err(SignError::PublicKey(_)) => {
+                    let (signer, public) = Signer::stand_in(&slot.issuer)?;
+                    let issuer = Issuer { algorithms: public.algorithms(), ..Issuer::clone(&slot.issuer) };
+                    *slot = IssuerSlot::new(Arc::new(issuer), Some(Arc::new(KeySet::new(vec![public]))));
+                    signer
+                }
+                signer => signer?,
+            });
+        }
+        Ok(Self { snapshot, signers })
+    }
+
+    /// A token as that issuer would sign it: `exp`, `iat`, `iss` and `aud` are added where the case does not say.
+    pub(super) fn sign(
+        &self,
+        issuer: IssuerId,
+        claims: &Map<String, Value>,
+        now: UnixSeconds,
+    ) -> Option<Result<Secret<String>, SignError>> {
+        let rules = self.snapshot.issuer(issuer)?;
+        let signer = self.signers.get(issuer.0)?;
+        Some(signer.sign(&Value::Object(with_usual(claims, rules, now))))
+    }
+}
+
+fn with_usual(claims: &Map<String, Value>, rules: &Issuer, now: UnixSeconds) -> Map<String, Value> {
+    let lifetime = rules.max_lifetime.map_or(LIFETIME, |longest| longest.min(LIFETIME));
+    let mut all = claims.clone();
+    let mut usual = |name: &str, value: Option<Value>| {
+        if let (None, Some(value)) = (all.get(name), value) {
+            all.insert(name.to_owned(), value);
+        }
+    };
+    usual("iat", Some(json!(now.whole())));
+    usual("exp", Some(json!(now.plus(lifetime).whole())));
+    usual("iss", rules.issuers.first().map(|iss| json!(iss)));
+    usual("aud", rules.audiences.first().map(|aud| json!(aud)));
+    all
+}
