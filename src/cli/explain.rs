@@ -1,22 +1,15 @@
 //! `waxseal explain`: what would happen to a request, and why.
 
-use std::io::{self, Read};
 use std::net::IpAddr;
 
 use clap::Args;
 
-use super::{ConfigFile, Failure, tell};
+use super::{ConfigFile, Failure, STDIN, input, moment, tell};
 use crate::config::Config;
 use crate::explain::{Explanation, Logged, explain};
 use crate::net::Peer;
 use crate::proxy::preview::Asked;
 use crate::secret::Secret;
-use crate::time::{Clock, UnixSeconds};
-
-/// The most that is read from standard input: tokens and log lines are shorter.
-const LONGEST_INPUT: u64 = 1 << 20;
-/// What stands for standard input.
-const STDIN: &str = "-";
 
 /// What `explain` is told.
 #[derive(Debug, Args)]
@@ -56,7 +49,7 @@ pub(super) fn run(asked: &Explain) -> Result<bool, Failure> {
     match &asked.from_log {
         Some(file) => from_log(asked, file, &config),
         None => {
-            let told = explain(&config, &request(asked, &config)?, moment(asked)?);
+            let told = explain(&config, &request(asked, &config)?, moment(asked.at.as_deref())?);
             show(&told, asked.json)?;
             Ok(told.passes())
         }
@@ -115,17 +108,4 @@ fn token(asked: &Explain) -> Result<Option<Secret<String>>, Failure> {
         Some(STDIN) => input().map(|text| Some(Secret::new(text.trim().to_owned()))),
         Some(token) => Ok(Some(Secret::new(token.to_owned()))),
     }
-}
-
-/// What comes from standard input.
-pub(super) fn input() -> Result<String, Failure> {
-    let mut text = String::new();
-    let read = io::stdin().lock().take(LONGEST_INPUT).read_to_string(&mut text);
-    read.map_err(|error| Failure::at_start(format!("standard input: {error}")))?;
-    Ok(text)
-}
-
-fn moment(asked: &Explain) -> Result<UnixSeconds, Failure> {
-    let Some(text) = &asked.at else { return Ok(Clock::System.now()) };
-    UnixSeconds::parse(text).map_err(|problem| Failure::at_start(format!("--at: {problem}")))
 }

@@ -9,7 +9,7 @@ mod run;
 mod token;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,6 +17,12 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config};
 use crate::demo;
+use crate::time::{Clock, UnixSeconds};
+
+/// The most that is read from standard input: tokens and log lines are shorter.
+const LONGEST_INPUT: u64 = 1 << 20;
+/// What stands for standard input.
+const STDIN: &str = "-";
 
 /// A reverse-proxy authentication sidecar: checks the Bearer token of each request and forwards what is allowed.
 #[derive(Debug, Parser)]
@@ -51,6 +57,10 @@ enum Command {
 enum TokenCommand {
     /// Issue a token with the secret of an issuer, and print it.
     Mint(token::Mint),
+    /// Tell what a token says, whether this config would take it, and what ends it.
+    ///
+    /// Exit code 0: it would be taken; 1: it would not; 2: it could not be judged.
+    Inspect(token::Inspect),
 }
 
 /// Which config is meant.
@@ -68,6 +78,8 @@ enum Failure {
     AtWork(String),
     /// It could not start as asked: exit code 2.
     AtStart(String),
+    /// What was asked about is not good, and that was told as the result: exit code 1.
+    Told,
 }
 
 impl Failure {
@@ -109,17 +121,15 @@ pub fn main() -> ExitCode {
     };
     let done = match arguments.command {
         Command::Run(file) => run::run(&file),
-        Command::Explain(asked) => match explain::run(&asked) {
-            Ok(true) => Ok(()),
-            Ok(false) => return ExitCode::from(1),
-            Err(failure) => Err(failure),
-        },
+        Command::Explain(asked) => explain::run(&asked).and_then(passes),
         Command::Demo { once } => demo::run(once, io::stdout()).map_err(Failure::AtStart),
         Command::Health(file) => health::ask(&file),
         Command::Token(TokenCommand::Mint(mint)) => token::mint(&mint),
+        Command::Token(TokenCommand::Inspect(asked)) => token::inspect(&asked).and_then(passes),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Told) => ExitCode::from(1),
         Err(Failure::AtWork(error)) => {
             tell_error(error);
             ExitCode::from(1)
@@ -129,6 +139,25 @@ pub fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Turns a judgement into an exit code.
+fn passes(good: bool) -> Result<(), Failure> {
+    if good { Ok(()) } else { Err(Failure::Told) }
+}
+
+/// What comes from standard input.
+fn input() -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = io::stdin().lock().take(LONGEST_INPUT).read_to_string(&mut text);
+    read.map_err(|error| Failure::at_start(format!("standard input: {error}")))?;
+    Ok(text)
+}
+
+/// The moment that `--at` names, or now.
+fn moment(at: Option<&str>) -> Result<UnixSeconds, Failure> {
+    let Some(text) = at else { return Ok(Clock::System.now()) };
+    UnixSeconds::parse(text).map_err(|problem| Failure::at_start(format!("--at: {problem}")))
 }
 
 /// Writes to standard error. Nobody reading it is no reason to fail.

@@ -3,10 +3,12 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{ConfigFile, Failure, tell};
+use super::{ConfigFile, Failure, STDIN, input, moment, tell};
 use crate::config::{self, Config};
 use crate::decision::claims::ClaimPath;
+use crate::explain;
 use crate::keys;
+use crate::secret::Secret;
 use crate::time::Clock;
 
 /// What `token mint` is told.
@@ -26,6 +28,39 @@ pub(super) struct Mint {
     /// What it is for; written into the token.
     #[arg(long, value_name = "TEXT")]
     purpose: String,
+}
+
+/// What `token inspect` is told.
+#[derive(Debug, Args)]
+pub(super) struct Inspect {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The token, with or without `Bearer` before it; `-`, and nothing at all, read it from standard input, out of
+    /// sight of other processes.
+    #[arg(value_name = "TOKEN", default_value = "-", hide_default_value = true)]
+    token: String,
+    /// The moment at which it is judged: 2026-10-30T07:05:09Z, or seconds since 1970 [default: now].
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Tells what a token says, and whether the config would take it.
+pub(super) fn inspect(asked: &Inspect) -> Result<bool, Failure> {
+    let config = asked.config.load()?;
+    let text = if asked.token == STDIN { input()? } else { asked.token.clone() };
+    let text = Secret::new(text);
+    let bare = text.expose().trim();
+    let bare = bare.strip_prefix("Authorization:").unwrap_or(bare).trim_start();
+    let token = Secret::new(bare.strip_prefix("Bearer ").unwrap_or(bare).trim().to_owned());
+    let told = explain::inspect(&config, &token, moment(asked.at.as_deref())?);
+    match asked.json {
+        true => tell(serde_json::to_string_pretty(&told).map_err(Failure::at_work)?)?,
+        false => tell(told.to_string().trim_end())?,
+    }
+    Ok(told.is_taken())
 }
 
 /// Issues a token and prints it.

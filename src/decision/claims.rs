@@ -55,6 +55,11 @@ impl Claims {
         if value.is_object() { Ok(Self(value)) } else { Err("its JSON is no object") }
     }
 
+    /// All of them.
+    pub fn json(&self) -> &Value {
+        &self.0
+    }
+
     /// The member of that name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use credential::Credential;
 use head::RequestHead;
+use keys::IssuerId;
 use memo::Memo;
 use policy::{Policy, Requirement};
 use principal::Principal;
@@ -33,6 +34,7 @@ use rejection::{Code, Rejection};
 use route::{Held, Mode, Route, RouteId};
 use snapshot::Snapshot;
 use verdict::{Decision, Permit, Verdict};
+use verify::Token;
 use witness::{Nobody, Witness, told, tried};
 
 use crate::time::UnixSeconds;
@@ -60,6 +62,31 @@ pub fn decide_before<W: Witness>(
         Err(rejection) => Verdict::Reject(rejection),
     };
     Decision { route, principal: case.principal, place: case.place, remembered: case.remembered, verdict }
+}
+
+/// Examines a token by itself, before a witness: whether one of all issuers proves it and it holds now. What a route
+/// demands besides is not looked at.
+///
+/// # Errors
+/// The reason for which every route would refuse it.
+pub fn examine<W: Witness>(
+    witness: &mut W,
+    token: &[u8],
+    snapshot: &Snapshot,
+    now: UnixSeconds,
+) -> Result<Arc<Principal>, Rejection> {
+    let issuers: Vec<IssuerId> = (0..snapshot.issuers.len()).map(IssuerId).collect();
+    let token = Token { bytes: token, issuers: &issuers };
+    let principal = verify::prove(token, snapshot, &mut Memo::off(), witness)?.principal;
+    let issuer = snapshot.issuer(principal.issuer).ok_or_else(no_issuer)?;
+    verify::check_time(&principal, issuer, now, witness)?;
+    policy::check_audience(&issuer.audiences, &principal, witness)?;
+    verify::check_unbound(&principal, witness)?;
+    Ok(principal)
+}
+
+fn no_issuer() -> Rejection {
+    Rejection::new(Code::Internal, "a proof of an issuer that is not there")
 }
 
 /// One request before its judge.
@@ -140,28 +167,16 @@ impl<'h, W: Witness> Case<'_, 'h, W> {
     /// Whether the request shows what one route demands, and until when.
     fn meet(&mut self, requirement: &Requirement) -> Result<UnixSeconds, Rejection> {
         let credential = self.credential(requirement)?;
-        let issuers = &requirement.issuers;
-        let proof = verify::prove(&credential.token, issuers, self.snapshot, self.memo, self.witness)?;
+        let token = Token { bytes: &credential.token, issuers: &requirement.issuers };
+        let proof = verify::prove(token, self.snapshot, self.memo, self.witness)?;
         self.remembered = Some(proof.remembered);
         let principal = proof.principal;
         self.principal.get_or_insert_with(|| Arc::clone(&principal));
-        let Some(issuer) = self.snapshot.issuer(principal.issuer) else {
-            return Err(Rejection::new(Code::Internal, "a proof of an issuer that is not there"));
-        };
+        let issuer = self.snapshot.issuer(principal.issuer).ok_or_else(no_issuer)?;
         verify::check_time(&principal, issuer, self.now, self.witness)?;
         policy::check_audience(&issuer.audiences, &principal, self.witness)?;
         requirement.check(&principal, self.witness)?;
-        let unbound = match principal.bound {
-            false => Ok(()),
-            true => {
-                let detail = "the token is bound to a key (cnf) and was shown as plain Bearer";
-                Err(Rejection::new(Code::ProofInvalid, detail))
-            }
-        };
-        told(self.witness, "cnf", unbound, |unbound| {
-            let found = if unbound.is_ok() { "none" } else { "one" };
-            ("no claim cnf, which would bind the token to a key".into(), found.into())
-        })?;
+        verify::check_unbound(&principal, self.witness)?;
         Ok(principal.expires.plus(issuer.leeway))
     }
 

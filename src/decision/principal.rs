@@ -31,6 +31,11 @@ impl Principal {
         &self.issuer_name
     }
 
+    /// The place of that issuer in the snapshot.
+    pub fn issuer_id(&self) -> IssuerId {
+        self.issuer
+    }
+
     /// Whom the token speaks for.
     pub fn subject(&self) -> &str {
         &self.subject

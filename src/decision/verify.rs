@@ -22,10 +22,18 @@ pub(super) struct Proof {
     pub(super) remembered: bool,
 }
 
-/// Proves a token by one of `issuers`, which are asked in their order.
+/// A token that is to be proven.
+#[derive(Clone, Copy)]
+pub(super) struct Token<'t> {
+    /// Its bytes.
+    pub(super) bytes: &'t [u8],
+    /// Who may have issued it, in the order in which they are asked.
+    pub(super) issuers: &'t [IssuerId],
+}
+
+/// Proves a token by one of its issuers.
 pub(super) fn prove<W: Witness>(
-    token: &[u8],
-    issuers: &[IssuerId],
+    Token { bytes: token, issuers }: Token<'_>,
     snapshot: &Snapshot,
     memo: &mut Memo,
     witness: &mut W,
@@ -266,6 +274,16 @@ pub(super) fn check_time<W: Witness>(
         })?;
     }
     Ok(())
+}
+
+/// Whether the token may be shown as plain Bearer: one that is bound to a key (RFC 7800) may not.
+pub(super) fn check_unbound<W: Witness>(principal: &Principal, witness: &mut W) -> Result<(), Rejection> {
+    let detail = "the token is bound to a key (cnf) and was shown as plain Bearer";
+    let result = if principal.bound { Err(Rejection::new(Code::ProofInvalid, detail)) } else { Ok(()) };
+    told(witness, "cnf", result, |_| {
+        let found = if principal.bound { "one" } else { "none" };
+        ("no claim cnf, which would bind the token to a key".to_owned(), found.to_owned())
+    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod advice;
 mod cases;
+mod inspect;
 mod logged;
 mod stand_in;
 mod text;
@@ -17,6 +18,7 @@ use http_body_util::Empty;
 use serde::Serialize;
 
 pub use cases::{Outcome as CaseOutcome, check, play};
+pub use inspect::{Inspection, inspect};
 pub use logged::Logged;
 
 use crate::config::Config;
@@ -24,10 +26,11 @@ use crate::decision::decide_before;
 use crate::decision::head::RequestHead;
 use crate::decision::memo::Memo;
 use crate::decision::policy::Policy;
+use crate::decision::principal::Principal as Proven;
 use crate::decision::rejection::{Code, Rejection};
 use crate::decision::route::{Candidate, Held, Mode, Route as OwnRoute, RouteId, Under};
 use crate::decision::snapshot::Snapshot;
-use crate::decision::verdict::{Decision, Permit, Verdict};
+use crate::decision::verdict::{Permit, Verdict};
 use crate::decision::witness::{Outcome as Looked, Record, Step as Look};
 use crate::proxy::preview::{Asked, Preview};
 use crate::telemetry::{CODE_OK, Outcome};
@@ -199,7 +202,7 @@ fn explain_by(config: &Config, snapshot: &Snapshot, asked: &Asked, now: UnixSeco
     let mut record = Record::default();
     let decision = decide_before(&mut record, &head, snapshot, &mut Memo::off(), now);
     told.steps = record.steps.into_iter().map(|look| step(look, snapshot)).collect();
-    told.principal = principal(&decision);
+    told.principal = decision.principal.as_deref().map(principal);
     match decision.verdict {
         Verdict::Reject(rejection) => told.refused(&rejection, &preview),
         Verdict::Allow(permit) => {
@@ -313,14 +316,13 @@ fn step(look: Look, snapshot: &Snapshot) -> Step {
     Step { look: look.look, route, expected: look.expected, found: look.found, outcome, code }
 }
 
-fn principal(decision: &Decision) -> Option<Principal> {
-    let principal = decision.principal.as_ref()?;
-    Some(Principal {
-        issuer: principal.issuer().to_string(),
-        subject: principal.subject().to_owned(),
-        token_id: principal.token_id().map(str::to_owned),
-        expires: principal.expires().stamp().to_the_second(),
-    })
+fn principal(proven: &Proven) -> Principal {
+    Principal {
+        issuer: proven.issuer().to_string(),
+        subject: proven.subject().to_owned(),
+        token_id: proven.token_id().map(str::to_owned),
+        expires: proven.expires().stamp().to_the_second(),
+    }
 }
 
 fn sent_up(

@@ -134,7 +134,8 @@ fn manner(found: &Match) -> &'static str {
     }
 }
 
-fn step(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
+/// One look, in a line where it is as expected.
+pub(super) fn step(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
     let mark = match step.outcome {
         "pass" => return writeln!(f, "  ok    {:<14} {}", step.look, Fact(&step.found)),
         "miss" => "no  ",
@@ -166,7 +167,7 @@ fn fields(f: &mut fmt::Formatter<'_>, fields: &[(String, String)]) -> fmt::Resul
 }
 
 /// A fact, visible and cut to a line.
-struct Fact<'t>(&'t str);
+pub(super) struct Fact<'t>(pub(super) &'t str);
 
 impl Display for Fact<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
