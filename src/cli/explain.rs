@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use clap::Args;
 
-use super::{ConfigFile, Failure, STDIN, input, moment, tell};
+use super::{ConfigFile, Failure, STDIN, input, moment, tell, tell_json};
 use crate::config::Config;
 use crate::explain::{Explanation, Logged, explain};
 use crate::net::Peer;
@@ -84,7 +84,7 @@ fn from_log(asked: &Explain, file: &str, config: &Config) -> Result<bool, Failur
 
 fn show(told: &Explanation, json: bool) -> Result<(), Failure> {
     match json {
-        true => tell(serde_json::to_string_pretty(told).map_err(Failure::at_work)?),
+        true => tell_json(told),
         false => tell(told.to_string().trim_end()),
     }
 }

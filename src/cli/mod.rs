@@ -14,9 +14,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
 
 use crate::config::{self, Config};
 use crate::demo;
+use crate::telemetry::treacherous::visible_json;
 use crate::time::{Clock, UnixSeconds};
 
 /// The most that is read from standard input: tokens and log lines are shorter.
@@ -163,6 +165,12 @@ fn moment(at: Option<&str>) -> Result<UnixSeconds, Failure> {
 /// Writes to standard error. Nobody reading it is no reason to fail.
 fn tell_error(error: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{error}");
+}
+
+/// Writes a result to standard output as JSON.
+fn tell_json(result: &impl Serialize) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(result).map_err(Failure::at_work)?;
+    tell(visible_json(&json))
 }
 
 /// Writes a result to standard output. A reader who has seen enough is no failure.

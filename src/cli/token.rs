@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{ConfigFile, Failure, STDIN, input, moment, tell};
+use super::{ConfigFile, Failure, STDIN, input, moment, tell, tell_json};
 use crate::config::{self, Config};
 use crate::decision::claims::ClaimPath;
 use crate::explain;
@@ -57,7 +57,7 @@ pub(super) fn inspect(asked: &Inspect) -> Result<bool, Failure> {
     let token = Secret::new(bare.strip_prefix("Bearer ").unwrap_or(bare).trim().to_owned());
     let told = explain::inspect(&config, &token, moment(asked.at.as_deref())?);
     match asked.json {
-        true => tell(serde_json::to_string_pretty(&told).map_err(Failure::at_work)?)?,
+        true => tell_json(&told)?,
         false => tell(told.to_string().trim_end())?,
     }
     Ok(told.is_taken())

@@ -177,7 +177,7 @@ pub fn explain(config: &Config, asked: &Asked, now: UnixSeconds) -> Explanation 
 /// The same by another snapshot than the config's own.
 fn explain_by(config: &Config, snapshot: &Snapshot, asked: &Asked, now: UnixSeconds) -> Explanation {
     let mut told = Explanation::about(asked, now);
-    let request = match asked.request() {
+    let request = match asked.fits(&config.net.limits).and_then(|()| asked.request()) {
         Ok(request) => request,
         Err(rejection) => {
             told.refused(&rejection, &preview(&Request::new(()), asked, config));

@@ -5,7 +5,7 @@
 mod asked;
 
 use bytes::Bytes;
-use http::header::HOST;
+use http::header::{HOST, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, Response};
 
 pub use asked::Asked;
@@ -62,8 +62,13 @@ impl<'p> Preview<'p> {
         upstream: &UpstreamSettings,
     ) -> Request<()> {
         let upgrade = upgrade::wanted(&request);
+        let chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let facts = Facts { conn: self.conn, trusted: self.trusted, host, id: self.asker.id(), upgrade };
         let mut sent = forward::prepare(request.map(|()| UpBody::default()), permit, &facts, snapshot, upstream);
+        if chunked {
+            // A body of unknown length goes up as one.
+            sent.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         // What the pool does once it has chosen a server.
         let own = upstream.servers.first().filter(|_| upstream.host == HostMode::Upstream).map(Server::authority);
         if let Some(own) = own.and_then(|own| HeaderValue::try_from(own).ok()) {

@@ -31,9 +31,34 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// JSON text with every such character written as JSON escapes it (RFC 8259 section 7). Line breaks between its members
+/// stay; inside its strings there are none.
+pub fn visible_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character != '\n' && is_treacherous(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing into a string does not fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_stays_json_of_the_same_value() {
+        let value = serde_json::json!({ "a\u{202e}": ["\u{9b}31m", "\n", "\u{e0001}", "é"] });
+        let shown = visible_json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(!shown.contains(|letter| letter != '\n' && is_treacherous(letter)), "{shown:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+    }
 
     #[test]
     fn what_leads_astray_is_written_out_and_the_rest_stays() {

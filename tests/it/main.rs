@@ -12,8 +12,10 @@
 )]
 
 mod admin;
+mod agreement;
 mod cli;
 mod client;
+mod explain;
 mod faults;
 mod forwarding;
 mod harness;

@@ -1,6 +1,6 @@
 //! The binary itself as a child process: its output is kept, and it is ended by its own id.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -118,6 +118,18 @@ impl Drop for Program {
 /// Runs waxseal in `folder` to its end.
 pub fn run(arguments: &[&str], folder: &Path) -> Ended {
     Program::start(arguments, folder).ended()
+}
+
+/// Runs waxseal in `folder` to its end, with something to read on standard input.
+pub fn run_with_input(arguments: &[&str], folder: &Path, input: &str) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waxseal"));
+    command.args(arguments).env_remove("WAXSEAL_CONFIG").current_dir(folder);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A child that ends without reading closes the pipe; that is its business.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 /// The first `127.0.0.1:PORT` in a text.

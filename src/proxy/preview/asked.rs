@@ -11,7 +11,7 @@ use crate::decision::path::Readings;
 use crate::decision::policy::Policy;
 use crate::decision::rejection::{Code, Rejection};
 use crate::decision::snapshot::Snapshot;
-use crate::net::{ConnInfo, Peer};
+use crate::net::{ConnInfo, Limits, Peer};
 use crate::secret::Secret;
 
 /// The host that a request is for where nobody says.
@@ -61,9 +61,9 @@ impl Asked {
     pub fn header(&mut self, field: &str) -> Result<(), String> {
         let (name, value) = field.split_once(':').ok_or("a header is written 'Name: value'")?;
         let shown = name;
-        let name = HeaderName::from_bytes(name.trim().as_bytes())
+        let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| format!("{shown:?} is no name of a header: write 'Name: value'"))?;
-        let value = hidden(value.trim().to_owned())
+        let value = hidden(value.trim_matches([' ', '\t']).to_owned())
             .ok_or_else(|| format!("the value of {shown:?} cannot stand in a header"))?;
         self.headers.append(name, value);
         Ok(())
@@ -126,6 +126,27 @@ impl Asked {
         }
         *request.uri_mut() = uri;
         Ok(request)
+    }
+
+    /// Whether its head is within the limits of a listener.
+    ///
+    /// # Errors
+    /// `headers_too_large`.
+    pub fn fits(&self, limits: &Limits) -> Result<(), Rejection> {
+        const LINE: usize = "  HTTP/1.1\r\n\r\n".len();
+        const FIELD: usize = ": \r\n".len();
+        let fields = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD);
+        let size = self.method.as_str().len() + self.target.len() + LINE + fields.sum::<usize>();
+        let (most, largest) = (limits.headers, limits.header_size);
+        if self.headers.len() > most {
+            let detail = format!("{} header fields, at most {most} are taken (limits.headers)", self.headers.len());
+            Err(Rejection::new(Code::HeadersTooLarge, detail))
+        } else if size > largest {
+            let detail = format!("a head of {size} bytes, at most {largest} are taken (limits.header_size)");
+            Err(Rejection::new(Code::HeadersTooLarge, detail))
+        } else {
+            Ok(())
+        }
     }
 
     /// Why the target is none.
