@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Diagnostic;
+use super::diagnostic::{Diagnostic, harmless};
 use crate::decision::keys::IssuerId;
 use crate::decision::rejection::Code;
 use crate::proxy::preview::Asked;
@@ -46,8 +46,8 @@ impl Case {
     }
 
     /// The complaint that it failed.
-    pub fn complaint(&self, problem: String, advice: String) -> Diagnostic {
-        Diagnostic { problem, advice, ..self.place.clone() }
+    pub fn complaint(&self, problem: &str, advice: &str) -> Diagnostic {
+        Diagnostic { problem: harmless(problem), advice: harmless(advice), ..self.place.clone() }
     }
 }
 

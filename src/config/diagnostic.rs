@@ -1,11 +1,21 @@
 //! What is wrong with a configuration file: where, what was found, what to write instead.
 //!
-//! A complaint names keys and values, never a line of the file: a secret could stand on it.
+//! A complaint names keys and values that hold no secret. The line of the file that is shown with it is made by
+//! `excerpt`, which leaves out everything that could be one. Characters that a terminal obeys are escaped here, once for
+//! all complaints.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+
+use super::excerpt::{self, Excerpt};
+use crate::telemetry::treacherous::is_treacherous;
+
+/// Complaints that are told; a file with more of them is some other file.
+const MOST_TOLD: usize = 100;
+/// Complaints that are kept until they are put in order.
+const MOST_KEPT: usize = 10_000;
 
 /// How much a complaint weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +24,17 @@ pub enum Severity {
     Error,
     /// The file can be used, and something in it weakens it or does nothing.
     Warning,
+}
+
+impl Severity {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
 }
 
 /// One complaint about a configuration file.
@@ -25,6 +46,10 @@ pub struct Diagnostic {
     pub line: usize,
     /// The column in characters, counted from 1; 0 where the file as a whole is meant.
     pub column: usize,
+    /// The line in which it ends.
+    pub end_line: usize,
+    /// The column behind its last character.
+    pub end_column: usize,
     /// The setting: `limits.header_size`, `issuer.hotwax`, `route "inventory"`; empty where there is none.
     pub key: String,
     /// What was found and what was expected.
@@ -33,26 +58,50 @@ pub struct Diagnostic {
     pub advice: String,
     /// How much it weighs.
     pub severity: Severity,
+    /// The line of the file without anything that may be secret; none where no one line is meant.
+    pub(super) excerpt: Option<Excerpt>,
+}
+
+impl Diagnostic {
+    /// The setting and the problem.
+    pub(super) fn title(&self) -> String {
+        if self.key.is_empty() { self.problem.clone() } else { format!("{}: {}", self.key, self.problem) }
+    }
+
+    /// A complaint about the file as a whole.
+    fn of_file(file: Arc<Path>, severity: Severity, key: &str, problem: &str, advice: &str) -> Self {
+        let (key, problem, advice) = (harmless(key), harmless(problem), harmless(advice));
+        let place = (0, 0);
+        Self {
+            file,
+            line: place.0,
+            column: place.1,
+            end_line: place.0,
+            end_column: place.1,
+            key,
+            problem,
+            advice,
+            severity,
+            excerpt: None,
+        }
+    }
 }
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
+        f.write_str(&harmless(&self.file.display().to_string()))?;
         if self.line > 0 {
             write!(f, ":{}:{}", self.line, self.column)?;
         }
         if self.severity == Severity::Warning {
             f.write_str(": warning")?;
         }
-        if !self.key.is_empty() {
-            write!(f, ": {}", self.key)?;
-        }
-        write!(f, ": {}", self.problem)?;
+        write!(f, ": {}", self.title())?;
         self.advice.lines().try_for_each(|line| write!(f, "\n    {line}"))
     }
 }
 
-/// All complaints about a file that cannot be used, in its order, warnings among them.
+/// All complaints about a file that cannot be used: errors before warnings, each in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The complaints; at least one is an error.
@@ -61,17 +110,8 @@ pub struct Report {
 
 impl Report {
     /// A report of one complaint about the file as a whole.
-    pub(super) fn of_file(file: &Path, problem: String, advice: &str) -> Self {
-        let diagnostic = Diagnostic {
-            file: file.into(),
-            line: 0,
-            column: 0,
-            key: String::new(),
-            problem,
-            advice: advice.to_owned(),
-            severity: Severity::Error,
-        };
-        Self { diagnostics: vec![diagnostic] }
+    pub(super) fn of_file(file: &Path, problem: &str, advice: &str) -> Self {
+        Self { diagnostics: vec![Diagnostic::of_file(file.into(), Severity::Error, "", problem, advice)] }
     }
 }
 
@@ -89,21 +129,47 @@ impl fmt::Display for Report {
 
 impl std::error::Error for Report {}
 
+/// Text in which every character that a terminal obeys is escaped, line breaks apart.
+pub(super) fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character != '\n' && is_treacherous(character) {
+            // Writing into a string does not fail.
+            let _ = write!(out, "{}", character.escape_unicode());
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+/// A complaint that has not got its place in words yet.
+#[derive(Debug)]
+struct Found {
+    severity: Severity,
+    /// Nowhere: it is about the file as a whole.
+    span: Option<Range<usize>>,
+    key: String,
+    problem: String,
+    advice: String,
+}
+
 /// Complaints as they are found.
 pub(super) struct Notes<'t> {
     text: &'t str,
     file: Arc<Path>,
     /// The byte at which each line begins.
     starts: Vec<usize>,
-    /// Each with the byte of the file that it is about.
-    found: Vec<(usize, Diagnostic)>,
+    found: Vec<Found>,
+    /// How many there were beyond [`MOST_KEPT`].
+    more: usize,
 }
 
 impl<'t> Notes<'t> {
     /// None yet, about the file of that text.
     pub(super) fn new(text: &'t str, file: &Path) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text, file: file.into(), starts, found: Vec::new() }
+        Self { text, file: file.into(), starts, found: Vec::new(), more: 0 }
     }
 
     /// The file cannot be used because of this.
@@ -114,7 +180,7 @@ impl<'t> Notes<'t> {
         problem: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        self.add(Severity::Error, span, key.into(), problem.into(), advice.into());
+        self.add(Severity::Error, Some(span.clone()), key.into(), problem.into(), advice.into());
     }
 
     /// The operator should know this.
@@ -125,26 +191,35 @@ impl<'t> Notes<'t> {
         problem: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        self.add(Severity::Warning, span, key.into(), problem.into(), advice.into());
+        self.add(Severity::Warning, Some(span.clone()), key.into(), problem.into(), advice.into());
     }
 
     /// The operator should know this, which stands nowhere in the file.
     pub(super) fn remark(&mut self, key: &str, problem: String, advice: &str) {
-        let (file, key, advice) = (self.file.clone(), key.to_owned(), advice.to_owned());
-        self.found
-            .push((0, Diagnostic { file, line: 0, column: 0, key, problem, advice, severity: Severity::Warning }));
+        self.add(Severity::Warning, None, key.to_owned(), problem, advice.to_owned());
     }
 
-    /// An error at a place, for whoever finds out later what is wrong there.
-    pub(super) fn placed(&self, span: &Range<usize>, key: String) -> Diagnostic {
-        let (line, column) = self.position(span.start);
-        let (file, problem, advice) = (self.file.clone(), String::new(), String::new());
-        Diagnostic { file, line, column, key, problem, advice, severity: Severity::Error }
+    fn add(&mut self, severity: Severity, span: Option<Range<usize>>, key: String, problem: String, advice: String) {
+        if self.found.len() < MOST_KEPT {
+            self.found.push(Found { severity, span, key, problem, advice });
+        } else {
+            self.more += 1;
+        }
     }
 
-    fn add(&mut self, severity: Severity, span: &Range<usize>, key: String, problem: String, advice: String) {
-        let told = Diagnostic { problem, advice, severity, ..self.placed(span, key) };
-        self.found.push((span.start, told));
+    /// An error at each of these places, for whoever finds out later what is wrong there.
+    pub(super) fn placed(&self, places: Vec<(Range<usize>, String)>) -> Vec<Diagnostic> {
+        let spans: Vec<_> = places.iter().map(|(span, _)| Some(span.clone())).collect();
+        let (problem, advice) = (String::new, String::new);
+        let found = places.into_iter().map(|(span, key)| Found {
+            severity: Severity::Error,
+            span: Some(span),
+            key,
+            problem: problem(),
+            advice: advice(),
+        });
+        let excerpts = excerpt::of(self.text, &self.starts, &spans);
+        found.zip(excerpts).map(|(found, excerpt)| self.told(found, excerpt)).collect()
     }
 
     /// The line in which a byte of the file stands, counted from 1.
@@ -156,6 +231,7 @@ impl<'t> Notes<'t> {
         let line = self.line(at);
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or_default();
         let before = self.text.as_bytes().get(start..at.min(self.text.len())).unwrap_or_default();
+        let before = before.strip_prefix("\u{feff}".as_bytes()).unwrap_or(before);
         // Bytes that go on with a character do not count, so that an editor's column is met.
         let characters = before.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
         (line, characters + 1)
@@ -169,17 +245,41 @@ impl<'t> Notes<'t> {
         if as_written { start + at..start + at } else { span.clone() }
     }
 
-    /// Keeps only the complaints for whose line this holds.
+    /// Keeps only the complaints for whose line this holds; those about the file as a whole are on line 0.
     pub(super) fn retain_lines(&mut self, keep: impl Fn(usize) -> bool) {
-        self.found.retain(|(_, diagnostic)| keep(diagnostic.line));
+        let starts = &self.starts;
+        let line = |at: usize| starts.partition_point(|start| *start <= at);
+        self.found.retain(|found| keep(found.span.as_ref().map_or(0, |span| line(span.start))));
     }
 
     /// The complaints in the order of the file, or a report where one of them is an error.
     pub(super) fn finish(mut self) -> Result<Vec<Diagnostic>, Report> {
-        self.found.sort_by_key(|(at, diagnostic)| (*at, diagnostic.line));
-        let diagnostics: Vec<Diagnostic> = self.found.into_iter().map(|(_, diagnostic)| diagnostic).collect();
-        let bad = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        let mut found = std::mem::take(&mut self.found);
+        let bad = found.iter().any(|found| found.severity == Severity::Error);
+        // What is not about the file can be told when the file is good.
+        found.retain(|found| !bad || found.span.is_some());
+        found.sort_by_key(|found| (found.severity, found.span.as_ref().map(|span| span.start)));
+        let more = self.more + found.len().saturating_sub(MOST_TOLD);
+        found.truncate(MOST_TOLD);
+        // What is about the whole file has an empty place at its beginning: no line says more than another.
+        let shown = |found: &Found| found.span.clone().filter(|span| *span != (0..0));
+        let spans: Vec<Option<Range<usize>>> = found.iter().map(shown).collect();
+        let excerpts = excerpt::of(self.text, &self.starts, &spans);
+        let told = found.into_iter().zip(excerpts).map(|(found, excerpt)| self.told(found, excerpt));
+        let mut diagnostics: Vec<Diagnostic> = told.collect();
+        if let (1.., Some(last)) = (more, diagnostics.last()) {
+            let problem = format!("{more} more complaints are not told");
+            let advice = "put the first ones right and ask again";
+            diagnostics.push(Diagnostic::of_file(self.file.clone(), last.severity, "", &problem, advice));
+        }
         if bad { Err(Report { diagnostics }) } else { Ok(diagnostics) }
+    }
+
+    fn told(&self, found: Found, excerpt: Option<Excerpt>) -> Diagnostic {
+        let whole = Diagnostic::of_file(self.file.clone(), found.severity, &found.key, &found.problem, &found.advice);
+        let Some(span) = found.span else { return whole };
+        let ((line, column), (end_line, end_column)) = (self.position(span.start), self.position(span.end));
+        Diagnostic { line, column, end_line, end_column, excerpt, ..whole }
     }
 }
 

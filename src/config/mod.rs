@@ -10,14 +10,18 @@
 
 mod case;
 mod diagnostic;
+mod excerpt;
+mod known;
 mod near;
 mod quantity;
 mod raw;
 mod reader;
+pub mod render;
 mod resolve;
 mod shown;
 mod source;
 mod syntax;
+mod veil;
 
 use std::path::Path;
 
@@ -75,12 +79,12 @@ pub struct MemoSettings {
 pub fn load(path: &Path) -> Result<Config, Report> {
     let bytes = std::fs::read(path).map_err(|error| {
         let advice = "name another file with --config";
-        Report::of_file(path, format!("cannot be read: {error}"), advice)
+        Report::of_file(path, &format!("cannot be read: {error}"), advice)
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let line =
             1 + error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|byte| **byte == b'\n').count();
-        Report::of_file(path, format!("line {line} is not UTF-8"), "save the file as UTF-8")
+        Report::of_file(path, &format!("line {line} is not UTF-8"), "save the file as UTF-8")
     })?;
     parse(&text, path, &|name| std::env::var(name).ok())
 }
@@ -100,7 +104,7 @@ pub fn parse(text: &str, file: &Path, env: &dyn Fn(&str) -> Option<String>) -> R
     let warnings = notes.finish()?;
     match config {
         Some(config) => Ok(Config { warnings, ..config }),
-        None => Err(Report::of_file(file, String::from("the routes cannot be put in order"), "")),
+        None => Err(Report::of_file(file, "the routes cannot be put in order", "")),
     }
 }
 

@@ -54,13 +54,13 @@ fn one(case: &Case, keys: &StandIns, config: &Config, now: UnixSeconds) -> Outco
     let told = explain_by(config, &keys.snapshot, &asked, now);
     let failed = (!fits(case.expect, &told)).then(|| {
         let problem = format!("expected {}, got {}", case.expect, got(&told));
-        case.complaint(problem, told.in_short())
+        case.complaint(&problem, &told.in_short())
     });
     Outcome { failed, ..outcome(case, got(&told)) }
 }
 
 fn unplayed(case: &Case, why: &str) -> Outcome {
-    let failed = Some(case.complaint(format!("the case cannot be played: {why}"), String::new()));
+    let failed = Some(case.complaint(&format!("the case cannot be played: {why}"), ""));
     Outcome { failed, ..outcome(case, String::from("nothing")) }
 }
 

@@ -1,6 +1,9 @@
 //! `[[test]]`: cases kept with the config.
 
+use std::ops::Range;
+
 use super::super::case::{Case, Expect};
+use super::super::diagnostic::Diagnostic;
 use super::super::near::suggestion;
 use super::super::raw::{Test, Tests};
 use super::super::reader::{At, Field};
@@ -18,10 +21,19 @@ const NAME_LENGTH: usize = 60;
 /// All cases that could be read; the others were complained of.
 pub(super) fn cases(field: &Field<Tests>, issuers: &Issuers, cx: &mut Context<'_, '_>) -> Vec<Case> {
     let tests = field.get().map(|tests| tests.0.as_slice()).unwrap_or_default();
-    tests.iter().enumerate().filter_map(|(at, test)| one(test, at, issuers, cx)).collect()
+    let (cases, places): (Vec<_>, Vec<_>) =
+        tests.iter().enumerate().filter_map(|(at, test)| one(test, at, issuers, cx)).unzip();
+    let placed = cx.notes.placed(places);
+    cases.into_iter().zip(placed).map(|(case, place)| case(place)).collect()
 }
 
-fn one(test: &At<Test>, at: usize, issuers: &Issuers, cx: &mut Context<'_, '_>) -> Option<Case> {
+/// A case that wants its place, and that place with the name under which it is complained of.
+fn one(
+    test: &At<Test>,
+    at: usize,
+    issuers: &Issuers,
+    cx: &mut Context<'_, '_>,
+) -> Option<(impl FnOnce(Diagnostic) -> Case + use<>, (Range<usize>, String))> {
     let raw = &test.value;
     let key = format!("test {}", at + 1);
     for (absent, name, example) in [
@@ -37,8 +49,9 @@ fn one(test: &At<Test>, at: usize, issuers: &Issuers, cx: &mut Context<'_, '_>) 
     let token = token(raw, &test.span, &key, issuers, cx);
     let (request, expected) = (raw.request.get()?, raw.expect.at()?);
     let name = if request.len() <= NAME_LENGTH { format!("{key}, {request:?}") } else { key };
-    let place = cx.notes.placed(&expected.span, name);
-    Some(Case { asked: asked?, token: token?, at: raw.at.get().map(|moment| moment.0), expect: expect?, place })
+    let at = raw.at.get().map(|moment| moment.0);
+    let (asked, token, expect) = (asked?, token?, expect?);
+    Some((move |place| Case { asked, token, at, expect, place }, (expected.span.clone(), name)))
 }
 
 fn asked(raw: &Test, key: &str, cx: &mut Context<'_, '_>) -> Option<Asked> {
@@ -58,7 +71,7 @@ fn asked(raw: &Test, key: &str, cx: &mut Context<'_, '_>) -> Option<Asked> {
     Some(asked)
 }
 
-fn expect(text: &str, span: &std::ops::Range<usize>, key: &str, cx: &mut Context<'_, '_>) -> Option<Expect> {
+fn expect(text: &str, span: &Range<usize>, key: &str, cx: &mut Context<'_, '_>) -> Option<Expect> {
     let code = Code::ALL.into_iter().find(|code| code.name() == text);
     let status = text.parse::<u16>().ok();
     let known = |status: &u16| Code::ALL.iter().any(|code| code.status().as_u16() == *status);
@@ -85,7 +98,7 @@ fn expect(text: &str, span: &std::ops::Range<usize>, key: &str, cx: &mut Context
 #[allow(clippy::type_complexity, reason = "the outer option is a complaint, the inner one a case without token")]
 fn token(
     raw: &Test,
-    span: &std::ops::Range<usize>,
+    span: &Range<usize>,
     key: &str,
     issuers: &Issuers,
     cx: &mut Context<'_, '_>,

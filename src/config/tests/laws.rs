@@ -36,7 +36,7 @@ const PIECES: [&str; 24] = [
     "listen = 'localhost:1'\n",
 ];
 
-/// A report ends in an error that stands in the file; settings have their default route.
+/// A report has an error, and its complaints stand in the file; settings have their default route.
 fn check(text: &str) {
     match parse(text, Path::new("nowhere/config.toml"), &|_| None) {
         Ok(config) => assert!(!config.snapshot.routes.routes().is_empty()),
@@ -44,7 +44,7 @@ fn check(text: &str) {
             let lines = text.split('\n').count();
             assert!(report.diagnostics.iter().any(|told| told.severity == super::super::Severity::Error));
             assert!(report.diagnostics.iter().all(|told| told.line <= lines), "{report}");
-            assert!(report.diagnostics.is_sorted_by_key(|told| (told.line, told.column)), "{report}");
+            assert!(report.diagnostics.is_sorted_by_key(|told| (told.severity, told.line, told.column)), "{report}");
         }
     }
 }
