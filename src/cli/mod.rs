@@ -1,8 +1,9 @@
 //! Commands and flags.
 //!
-//! Results go to standard output, errors to standard error. Exit codes: 0 good, 1 failed at work, 2 could not start as
-//! asked.
+//! Results go to standard output, errors to standard error, both without colours where nobody would see them. Exit codes:
+//! 0 good, 1 failed at work (or, of `check`, a config that is no good), 2 could not start as asked.
 
+mod check;
 mod explain;
 mod health;
 mod run;
@@ -16,7 +17,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
-use crate::config::{self, Config};
+use crate::config::render;
+use crate::config::{self, Config, Diagnostic};
 use crate::demo;
 use crate::telemetry::treacherous::visible_json;
 use crate::time::{Clock, UnixSeconds};
@@ -38,6 +40,8 @@ struct Arguments {
 enum Command {
     /// Serve.
     Run(ConfigFile),
+    /// Tell everything that is wrong with a config, or weak in it.
+    Check(check::Check),
     /// Judge one request offline and say which route, which step and which facts decided.
     ///
     /// Exit code 0: it would pass; 1: it would be refused; 2: it could not be judged.
@@ -80,7 +84,7 @@ enum Failure {
     AtWork(String),
     /// It could not start as asked: exit code 2.
     AtStart(String),
-    /// What was asked about is not good, and that was told as the result: exit code 1.
+    /// It did its work, and what it told is that something is wrong: exit code 1.
     Told,
 }
 
@@ -95,8 +99,8 @@ impl Failure {
 }
 
 impl ConfigFile {
-    /// Reads the config.
-    fn load(&self) -> Result<Config, Failure> {
+    /// Where the config is.
+    fn path(&self) -> Result<&Path, Failure> {
         const USUAL: &str = "config.toml";
         let file = self.file.as_deref().unwrap_or(Path::new(USUAL));
         if self.file.is_none() && !file.exists() {
@@ -106,7 +110,12 @@ impl ConfigFile {
                  (`waxseal init`, which writes a first one, is not in this version yet)"
             )));
         }
-        config::load(file).map_err(Failure::at_start)
+        Ok(file)
+    }
+
+    /// Reads the config.
+    fn load(&self) -> Result<Config, Failure> {
+        config::load(self.path()?).map_err(|report| Failure::AtStart(told(&report.diagnostics)))
     }
 }
 
@@ -124,6 +133,7 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Run(file) => run::run(&file),
         Command::Explain(asked) => explain::run(&asked).and_then(passes),
+        Command::Check(asked) => check::check(&asked),
         Command::Demo { once } => demo::run(once, io::stdout()).map_err(Failure::AtStart),
         Command::Health(file) => health::ask(&file),
         Command::Token(TokenCommand::Mint(mint)) => token::mint(&mint),
@@ -162,9 +172,14 @@ fn moment(at: Option<&str>) -> Result<UnixSeconds, Failure> {
     UnixSeconds::parse(text).map_err(|problem| Failure::at_start(format!("--at: {problem}")))
 }
 
+/// Complaints about a config and how many there are.
+fn told(complaints: &[Diagnostic]) -> String {
+    render::complaints(complaints) + &render::summary(complaints)
+}
+
 /// Writes to standard error. Nobody reading it is no reason to fail.
 fn tell_error(error: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "{error}");
+    let _ = writeln!(anstream::stderr(), "{error}");
 }
 
 /// Writes a result to standard output as JSON.
@@ -175,7 +190,7 @@ fn tell_json(result: &impl Serialize) -> Result<(), Failure> {
 
 /// Writes a result to standard output. A reader who has seen enough is no failure.
 fn tell(result: impl fmt::Display) -> Result<(), Failure> {
-    match writeln!(io::stdout(), "{result}") {
+    match writeln!(anstream::stdout(), "{result}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(Failure::at_work),
     }

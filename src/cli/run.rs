@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::runtime;
 
-use super::{ConfigFile, Failure, tell_error};
+use super::{ConfigFile, Failure, tell_error, told};
 use crate::app::App;
 use crate::explain;
 use crate::net::Signals;
@@ -14,9 +14,10 @@ use crate::time::Clock;
 /// Serves until a signal says otherwise.
 pub(super) fn run(file: &ConfigFile) -> Result<(), Failure> {
     let config = file.load()?;
-    explain::check(&config, Clock::System.now()).map_err(Failure::at_start)?;
-    for warning in &config.warnings {
-        tell_error(warning);
+    let held = explain::check(&config, Clock::System.now());
+    held.map_err(|report| Failure::AtStart(told(&report.diagnostics)))?;
+    if !config.warnings.is_empty() {
+        tell_error(told(&config.warnings));
     }
     trace::init(&config.telemetry).map_err(Failure::at_start)?;
     let app = App::start(config, Clock::System, Box::new(io::stdout())).map_err(Failure::at_start)?;
