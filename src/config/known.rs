@@ -1,4 +1,4 @@
-//! Which keys there are, and which of them hold no secret; `veil` asks.
+//! Which keys there are, and which of them hold no secret.
 //!
 //! The keys are those of the schema that is made from `raw`, so that a new setting is known here by itself. What may hold
 //! a secret is named here, by its word, wherever it stands.
@@ -17,6 +17,19 @@ const WAYS: [&str; 2] = ["file", "env"];
 /// Whether a setting of that path is known.
 pub(super) fn is(path: &[String]) -> bool {
     !settings(path).is_empty()
+}
+
+/// Whether a kind of table (`""` is the whole file) has that key.
+pub(super) fn in_table(kind: &str, key: &str) -> bool {
+    let above: &[&str] = match kind {
+        "" => &[],
+        "issuer" => &["issuer", "NAME"],
+        "secret" | "jwks" => &["issuer", "NAME", kind],
+        "forward" => &["route", kind],
+        _ => &[kind],
+    };
+    let path: Vec<String> = above.iter().chain([&key]).map(|word| (*word).to_owned()).collect();
+    is(&path)
 }
 
 /// Whether the value of a setting may be shown.

@@ -11,6 +11,8 @@
 mod case;
 mod diagnostic;
 mod excerpt;
+mod foreign;
+mod intake;
 mod known;
 mod near;
 mod quantity;
@@ -77,15 +79,7 @@ pub struct MemoSettings {
 /// All complaints about it. Trying again helps only after the file, or what it points to, has changed.
 #[allow(clippy::disallowed_methods, reason = "secrets may point to the environment, which is read here alone")]
 pub fn load(path: &Path) -> Result<Config, Report> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        let advice = "name another file with --config";
-        Report::of_file(path, &format!("cannot be read: {error}"), advice)
-    })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let line =
-            1 + error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|byte| **byte == b'\n').count();
-        Report::of_file(path, &format!("line {line} is not UTF-8"), "save the file as UTF-8")
-    })?;
+    let text = intake::text(path)?;
     parse(&text, path, &|name| std::env::var(name).ok())
 }
 

@@ -11,7 +11,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::Notes;
-use super::near::suggestion;
+
+use super::foreign;
+use super::known;
+use super::near::{nearest, suggestion};
 use super::quantity::{Size, Time};
 use super::raw;
 
@@ -86,9 +89,36 @@ impl<'a, 'i> Node<'a, 'i> {
 
     /// Complains that another kind of value was expected. The value itself is never told: it may be a secret.
     pub(super) fn unexpected<T>(&self, expected: &str, notes: &mut Notes<'_>) -> Option<T> {
-        notes.error(&self.span, &*self.name, format!("expected {expected}, found {}", kind(self.value)), "");
+        let advice = instead(self.value, self.key(), expected);
+        notes.error(&self.span, &*self.name, format!("expected {expected}, found {}", kind(self.value)), advice);
         None
     }
+
+    /// The last part of its name: the key as it stands in its table.
+    fn key(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or_default()
+    }
+}
+
+/// What to write instead of a value of another kind.
+fn instead(value: &DeValue<'_>, key: &str, expected: &str) -> String {
+    match (expected, value) {
+        ("text", DeValue::Array(_)) => format!("write one text: {key} = \"…\""),
+        ("text", DeValue::Table(_)) => format!("write a text: {key} = \"…\""),
+        ("text", _) => format!("put it in quotes: {key} = \"…\""),
+        ("true or false", DeValue::String(_)) => format!("leave the quotes out: {key} = true"),
+        ("true or false", _) => format!("write {key} = true or {key} = false"),
+        ("a whole number", DeValue::String(_)) => format!("leave the quotes out: {key} = 100"),
+        ("a whole number", _) => format!("write a number: {key} = 100"),
+        ("a table", _) => format!("write a line [{key}], and its settings below it"),
+        _ => format!("write {key} = {}", example(expected)),
+    }
+}
+
+/// The example in what is expected: from the first quote or backtick on, or all of it.
+fn example(expected: &str) -> &str {
+    let first = expected.split(" or ").next().unwrap_or(expected);
+    first.find('"').and_then(|at| first.get(at..)).unwrap_or(first).trim_matches('`')
 }
 
 /// What a TOML value is, in a word.
@@ -131,7 +161,8 @@ impl Read for usize {
         match number {
             Some(Ok(number)) => Some(number),
             Some(Err(_)) => {
-                notes.error(&node.span, &*node.name, "expected a whole number from 0 up", "");
+                let advice = format!("write a number: {} = 100", node.key());
+                notes.error(&node.span, &*node.name, "expected a whole number from 0 up", advice);
                 None
             }
             None => node.unexpected("a whole number", notes),
@@ -157,8 +188,31 @@ fn quantity<T>(
     expected: &str,
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Option<T> {
-    let Some(text) = node.value.as_str() else { return node.unexpected(expected, notes) };
-    parse(text).map_err(|problem| notes.error(&node.span, &*node.name, problem, "")).ok()
+    let key = node.key();
+    match node.value {
+        DeValue::String(text) => {
+            let wrong = |problem: String| {
+                let advice =
+                    if problem.contains("write ") { "" } else { &*format!("write {key} = {}", example(expected)) };
+                notes.error(&node.span, &*node.name, problem, advice);
+            };
+            parse(text).map_err(wrong).ok()
+        }
+        DeValue::Integer(number) => {
+            // A number holds no secret here: what is asked for is a time or a size.
+            let unit = example(expected).trim_matches(|letter: char| letter == '"' || letter.is_ascii_digit());
+            let problem = format!("expected {expected}, found a number without a unit");
+            let advice = format!("write {key} = \"{number}{unit}\" if {} are meant", meaning(unit));
+            notes.error(&node.span, &*node.name, problem, advice);
+            None
+        }
+        _ => node.unexpected(expected, notes),
+    }
+}
+
+/// What a unit of an example stands for.
+fn meaning(unit: &str) -> &'static str {
+    if unit == "s" { "seconds" } else { "kibibytes" }
 }
 
 /// A value that is one of a few words.
@@ -175,8 +229,11 @@ impl<T: Choice> Read for T {
         let Some(text) = node.value.as_str() else { return node.unexpected(&expected, notes) };
         let found = T::WORDS.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
         if found.is_none() {
-            let advice = super::near::nearest(text, words).map(|near| format!("did you mean {near:?}?"));
-            notes.error(&node.span, &*node.name, format!("expected {expected}"), advice.unwrap_or_default());
+            let advice = match super::near::nearest(text, words) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("write {} = {}", node.key(), quoted.first().map_or("", String::as_str)),
+            };
+            notes.error(&node.span, &*node.name, format!("expected {expected}"), advice);
         }
         found
     }
@@ -264,27 +321,39 @@ pub(super) struct Table<'a, 'i, 'n, 't> {
     entries: &'a DeTable<'i>,
     name: String,
     known: Vec<&'static str>,
+    /// Whether what stands in it may be a secret, unknown keys among it.
+    secretive: bool,
     notes: &'n mut Notes<'t>,
 }
 
 impl<'a, 'i, 'n, 't> Table<'a, 'i, 'n, 't> {
     /// The whole file.
     pub(super) fn root(entries: &'a DeTable<'i>, notes: &'n mut Notes<'t>) -> Self {
-        Self { entries, name: String::new(), known: Vec::new(), notes }
+        Self { entries, name: String::new(), known: Vec::new(), secretive: false, notes }
     }
 
     /// The table that a value is, or a complaint.
     pub(super) fn open(node: &Node<'a, 'i>, notes: &'n mut Notes<'t>) -> Option<Self> {
         match node.value {
-            DeValue::Table(entries) => Some(Self { entries, name: node.name.clone(), known: Vec::new(), notes }),
+            DeValue::Table(entries) => {
+                Some(Self { entries, name: node.name.clone(), known: Vec::new(), secretive: false, notes })
+            }
             _ => node.unexpected("a table", notes),
         }
     }
 
-    /// Reads a key that the table knows.
+    /// A table that says where a secret is: what it holds may be one, and its unknown keys are not told.
+    pub(super) fn secretive(self) -> Self {
+        Self { secretive: true, ..self }
+    }
+
+    /// Reads a key that the table knows. One that is absent while another was written for it is wrong, not absent: that
+    /// it is missing must not be said, since the complaint about the other says what to do.
     pub(super) fn take<T: Read>(&mut self, key: &'static str) -> Field<T> {
         self.known.push(key);
-        let Some(value) = self.entries.get(key) else { return Field::Absent };
+        let Some(value) = self.entries.get(key) else {
+            return self.meant_for(key).or_else(|| self.slipped(key)).map_or(Field::Absent, Field::Wrong);
+        };
         let node = Node::new(value, self.path(key));
         match T::read(&node, self.notes) {
             Some(value) => Field::Given(At { value, span: node.span }),
@@ -302,24 +371,76 @@ impl<'a, 'i, 'n, 't> Table<'a, 'i, 'n, 't> {
         }
     }
 
+    /// The place of a key that was written instead of this one: misspelt, or as other programs call it.
+    fn meant_for(&self, key: &str) -> Option<Range<usize>> {
+        let meant = |word: &str| match foreign::hint(self.kind(), word) {
+            Some((meant, _)) => meant == key,
+            None => nearest(word, [key]).is_some() && !known::in_table(self.kind(), word),
+        };
+        self.entries.keys().find(|word| meant(word.get_ref())).map(Spanned::span)
+    }
+
+    /// The place of a key of the top level that slipped below the header of a table. Where it means something else
+    /// there, that is complained of; where it does not, the table will complain.
+    fn slipped(&mut self, key: &str) -> Option<Range<usize>> {
+        if !self.name.is_empty() || !raw::TOP_LEVEL.contains(&key) {
+            return None;
+        }
+        let find = |(table, value): (&'a Spanned<Cow<'i, str>>, &'a Spanned<DeValue<'i>>)| {
+            below(value.get_ref(), key).map(|found| (table.get_ref(), found))
+        };
+        let (table, found) = self.entries.iter().find_map(find)?;
+        if matches!((&**table, key), ("admin" | "desk" | "ask", "listen") | ("route", "upstream")) {
+            let problem = format!("is missing: this one belongs to [{table}], where it means something else");
+            let advice = format!("write {key} = \"…\" also at the top of the file, above the first [table]");
+            self.notes.error(&found, key, problem, advice);
+        }
+        Some(found)
+    }
+
+    /// What kind of table it is: the last part of its name that the file format chose.
+    fn kind(&self) -> &str {
+        let last = self.name.rsplit('.').next().unwrap_or_default();
+        match last {
+            "upstream" | "forward" | "jwks" => last,
+            _ if self.secretive => "secret",
+            _ => self.name.split(['.', ' ']).next().unwrap_or_default(),
+        }
+    }
+
     /// Complains of every key that was not asked for.
     pub(super) fn close(self) {
         let unknown = self.entries.keys().filter(|key| !self.known.contains(&&**key.get_ref()));
         for key in unknown {
             let word = key.get_ref();
             let misplaced = !self.name.is_empty() && raw::TOP_LEVEL.contains(&&**word);
-            let advice = if misplaced {
+            let advice = if let Some((_, advice)) = foreign::hint(self.kind(), word) {
+                advice.to_owned()
+            } else if misplaced {
                 format!("{word} belongs to the top of the file: move it above the first [table]")
             } else {
                 suggestion(word, self.known.iter().copied(), "known keys")
             };
-            self.notes.error(&key.span(), self.path(word), "unknown key", advice);
+            let name = if self.secretive { self.name.clone() } else { self.path(word) };
+            self.notes.error(&key.span(), name, "unknown key", advice);
         }
     }
 
     fn path(&self, key: &str) -> String {
         let key = written(key);
         if self.name.is_empty() { key.into_owned() } else { format!("{}.{key}", self.name) }
+    }
+}
+
+/// The place of a key in a table, in the tables in it, or in those of a list.
+fn below(value: &DeValue<'_>, key: &str) -> Option<Range<usize>> {
+    match value {
+        DeValue::Table(entries) => {
+            let own = entries.get_key_value(key).map(|(found, _)| found.span());
+            own.or_else(|| entries.iter().find_map(|(_, inner)| below(inner.get_ref(), key)))
+        }
+        DeValue::Array(list) => list.iter().find_map(|inner| below(inner.get_ref(), key)),
+        _ => None,
     }
 }
 

@@ -43,7 +43,7 @@ impl Read for Source {
         if !node.value.is_table() {
             return node.unexpected(EXPECTED, notes);
         }
-        let mut table = Table::open(node, notes)?;
+        let mut table = Table::open(node, notes)?.secretive();
         let (file, env): (Field<String>, Field<String>) = (table.take("file"), table.take("env"));
         let text: Field<Hidden> = table.take("text");
         table.close();

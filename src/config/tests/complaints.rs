@@ -35,7 +35,7 @@ fn tables_of_the_process() {
         ("[log]\nworkers = 2", 2, "workers belongs to the top of the file"),
         ("[limits]\nheader_size = '64KB'", 2, "limits.header_size: unknown unit \"KB\": write \"64KiB\""),
         ("[limits]\nheader_size = '1KiB'", 2, "not between \"8KiB\" and"),
-        ("[limits]\nheader_timeout = 10", 2, "expected a duration like \"30s\", found a whole number"),
+        ("[limits]\nheader_timeout = 10", 2, "found a number without a unit\n    write header_timeout = \"10s\""),
         ("[limits]\nheader_timeout = '0s'", 2, "nothing can happen"),
         ("[limits]\nheaders = 0", 2, "0 is not between"),
         ("limits = 5", 1, "limits: expected a table, found a whole number"),
