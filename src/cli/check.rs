@@ -7,10 +7,12 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{ConfigFile, Failure, tell};
+use super::{ConfigFile, Failure, tell, tell_json};
 use crate::config::render::{self, many};
 use crate::config::{self, Config, Diagnostic, Severity};
 use crate::decision::policy::Policy;
+use crate::explain::{self, CaseOutcome};
+use crate::time::Clock;
 
 /// What `check` is told.
 #[derive(Debug, Args)]
@@ -19,31 +21,34 @@ pub(super) struct Check {
     file: ConfigFile,
     /// Write one JSON object: `file`, `ok`, `errors`, `warnings` (how many) and `complaints`, each with `severity`
     /// (`error`, `warning`), `file`, `line`, `column`, `end_line`, `end_column` (`null` where the whole file is meant),
-    /// `key`, `problem` and `advice`.
+    /// `key`, `problem` and `advice`; and `cases`, each with `request`, `line`, `expect`, `got` and `ok`.
     #[arg(long)]
     json: bool,
 }
 
-/// Reads the config and tells all complaints about it.
+/// Reads the config, plays its cases, and tells all complaints.
 pub(super) fn check(asked: &Check) -> Result<(), Failure> {
     let file = asked.file.path()?;
-    let (good, complaints) = match config::load(file) {
-        Ok(config) => (Some(summary(&config)), config.warnings),
-        Err(report) => (None, report.diagnostics),
+    let (good, cases, complaints) = match config::load(file) {
+        Err(report) => (None, Vec::new(), report.diagnostics),
+        Ok(config) => {
+            let cases = explain::play(&config, Clock::System.now());
+            let failed: Vec<Diagnostic> = cases.iter().filter_map(|case| case.failed.clone()).collect();
+            let good = failed.is_empty().then(|| summary(&config));
+            (good, cases, failed.into_iter().chain(config.warnings).collect())
+        }
     };
-    let result = if asked.json {
-        object(file, &complaints)
+    if asked.json {
+        tell_json(&object(file, &complaints, &cases))?;
     } else {
-        let last = match good {
+        let last = match &good {
             Some(good) if complaints.is_empty() => format!("{}: good: {good}", file.display()),
             Some(good) => format!("{}: good: {good}", render::summary(&complaints)),
             None => render::summary(&complaints),
         };
-        format!("{}{last}", render::complaints(&complaints))
-    };
-    tell(result)?;
-    let bad = complaints.iter().any(|complaint| complaint.severity == Severity::Error);
-    if bad { Err(Failure::Told) } else { Ok(()) }
+        tell(format!("{}{last}", render::complaints(&complaints)))?;
+    }
+    if good.is_some() { Ok(()) } else { Err(Failure::Told) }
 }
 
 /// What a good config says, in numbers.
@@ -57,21 +62,35 @@ fn summary(config: &Config) -> String {
         Policy::Deny => "denied",
         Policy::Require(_) => "protected",
     };
-    format!("{}, {}, the rest is {rest}", many(own.len(), "route"), many(config.issuers.len(), "issuer"))
+    let (routes, issuers) = (many(own.len(), "route"), many(config.issuers.len(), "issuer"));
+    let cases = match config.cases.len() {
+        0 => String::new(),
+        count => format!(", {} of its own held", many(count, "case")),
+    };
+    format!("{routes}, {issuers}, the rest is {rest}{cases}")
 }
 
-fn object(file: &Path, complaints: &[Diagnostic]) -> String {
+fn object(file: &Path, complaints: &[Diagnostic], cases: &[CaseOutcome]) -> Value {
     let count = |severity| complaints.iter().filter(|complaint| complaint.severity == severity).count();
     let errors = count(Severity::Error);
-    let object = json!({
+    json!({
         "file": file.display().to_string(),
         "ok": errors == 0,
         "errors": errors,
         "warnings": count(Severity::Warning),
         "complaints": complaints.iter().map(complaint).collect::<Vec<_>>(),
-    });
-    // A tree of plain values can always be written.
-    serde_json::to_string_pretty(&object).unwrap_or_default()
+        "cases": cases.iter().map(case).collect::<Vec<_>>(),
+    })
+}
+
+fn case(case: &CaseOutcome) -> Value {
+    json!({
+        "request": case.request,
+        "line": case.line,
+        "expect": case.expect,
+        "got": case.got,
+        "ok": case.failed.is_none(),
+    })
 }
 
 fn complaint(complaint: &Diagnostic) -> Value {

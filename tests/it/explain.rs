@@ -158,4 +158,13 @@ fn a_config_whose_own_cases_fail_is_not_taken() {
     for words in ["config.toml:", "expected credential_missing, got allow"] {
         assert!(ended.err.contains(words), "{}", ended.err);
     }
+    let checked = run(&["check"], folder.path());
+    assert_eq!(checked.code, Some(1), "{}", checked.out);
+    for words in ["error: test 1, \"POST /api/updateInventory\": expected credential_missing, got allow", "1 error"] {
+        assert!(checked.out.contains(words), "{}", checked.out);
+    }
+    let checked = run(&["check", "--json"], folder.path());
+    let told: serde_json::Value = serde_json::from_str(&checked.out).unwrap();
+    assert_eq!((told["ok"].as_bool(), told["errors"].as_u64()), (Some(false), Some(1)));
+    assert_eq!((told["cases"][0]["ok"].as_bool(), told["cases"][0]["got"].as_str()), (Some(false), Some("allow")));
 }

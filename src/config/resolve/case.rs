@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde_json::{Map, Value};
+
 use super::super::case::{Case, Expect};
 use super::super::diagnostic::Diagnostic;
 use super::super::near::suggestion;
@@ -18,6 +20,11 @@ const ALLOW: &str = "allow";
 /// The longest text of a `request` that is told whole.
 const NAME_LENGTH: usize = 60;
 
+/// Where a case stands, and how complaints call it.
+type Place = (Range<usize>, String);
+/// Who signs the token of a case, and with which claims.
+type Signed = (IssuerId, Map<String, Value>);
+
 /// All cases that could be read; the others were complained of.
 pub(super) fn cases(field: &Field<Tests>, issuers: &Issuers, cx: &mut Context<'_, '_>) -> Vec<Case> {
     let tests = field.get().map(|tests| tests.0.as_slice()).unwrap_or_default();
@@ -33,7 +40,7 @@ fn one(
     at: usize,
     issuers: &Issuers,
     cx: &mut Context<'_, '_>,
-) -> Option<(impl FnOnce(Diagnostic) -> Case + use<>, (Range<usize>, String))> {
+) -> Option<(impl FnOnce(Diagnostic) -> Case + use<>, Place)> {
     let raw = &test.value;
     let key = format!("test {}", at + 1);
     for (absent, name, example) in [
@@ -95,19 +102,18 @@ fn expect(text: &str, span: &Range<usize>, key: &str, cx: &mut Context<'_, '_>) 
 }
 
 /// Who signs with which claims; `Some(None)`: no token is shown.
-#[allow(clippy::type_complexity, reason = "the outer option is a complaint, the inner one a case without token")]
 fn token(
     raw: &Test,
     span: &Range<usize>,
     key: &str,
     issuers: &Issuers,
     cx: &mut Context<'_, '_>,
-) -> Option<Option<(IssuerId, serde_json::Map<String, serde_json::Value>)>> {
+) -> Option<Option<Signed>> {
     if raw.issuer.is_absent() && raw.claims.is_absent() {
         return Some(None);
     }
     let claims = match &raw.claims {
-        Field::Absent => serde_json::Map::new(),
+        Field::Absent => Map::new(),
         claims => claims.get()?.0.clone(),
     };
     let Some(name) = raw.issuer.at() else {
