@@ -16,6 +16,7 @@ mod laws {
     pub mod made;
     pub mod paths;
     pub mod policies;
+    pub mod rates;
     pub mod tokens;
 }
 mod model;

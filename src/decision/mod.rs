@@ -2,9 +2,10 @@
 //!
 //! Pure: nothing here reads a clock, a file, the network or the environment, nothing waits, and nothing is global. The
 //! same request, snapshot and moment give the same verdict, so the proxy, every other front and an offline explanation
-//! cannot disagree.
+//! cannot disagree. What came before counts in [`rate`] alone, which is asked after [`decide`].
 
 pub mod claims;
+pub mod client;
 pub mod credential;
 pub mod forwarding;
 pub mod head;
@@ -15,6 +16,7 @@ pub mod origin;
 pub mod path;
 pub mod policy;
 pub mod principal;
+pub mod rate;
 pub mod rejection;
 pub mod route;
 pub mod snapshot;
@@ -115,7 +117,7 @@ impl<'h, W: Witness> Case<'_, 'h, W> {
         if self.head.is_preflight() {
             let facts = || ("no token".into(), "a CORS preflight, which cannot carry one".into());
             tried(self.witness, "preflight", true, facts);
-            return Ok(self.permit(held, Vec::new(), None, None));
+            return Ok(self.permit(held, Vec::new(), Vec::new(), None));
         }
         let (mut lifted, mut met) = (None, Vec::new());
         for (id, route) in &routes {
@@ -145,11 +147,7 @@ impl<'h, W: Witness> Case<'_, 'h, W> {
             },
             _ => Vec::new(),
         };
-        // Where something was lifted, only what is enforced still rests on the token.
-        let counts = |mode: Mode| mode == Mode::Enforce || lifted.is_none();
-        let ends = met.into_iter().filter(|(mode, _)| counts(*mode)).map(|(_, ends)| ends);
-        let until = ends.min_by(|one, other| one.seconds().total_cmp(&other.seconds()));
-        Ok(self.permit(held, identity, until, lifted))
+        Ok(self.permit(held, identity, met, lifted))
     }
 
     fn check_strictness(&mut self) -> Result<(), Rejection> {
@@ -226,10 +224,10 @@ impl<'h, W: Witness> Case<'_, 'h, W> {
         &self,
         held: Held,
         identity: Vec<(http::HeaderName, http::HeaderValue)>,
-        until: Option<UnixSeconds>,
+        met: Vec<(Mode, UnixSeconds)>,
         lifted: Option<Rejection>,
     ) -> Permit {
-        Permit { held, until, identity, credential: self.place.clone(), lifted }
+        Permit { held, met, identity, credential: self.place.clone(), lifted }
     }
 }
 

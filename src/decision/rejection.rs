@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -261,17 +262,23 @@ pub struct Rejection {
     code: Code,
     detail: Cow<'static, str>,
     scope: Option<Box<str>>,
+    wait: Option<Duration>,
 }
 
 impl Rejection {
     /// A refusal with its facts. `detail` is for the operator; it may hold no token and no secret.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), scope: None }
+        Self { code, detail: detail.into(), scope: None, wait: None }
     }
 
     /// A refusal for want of `scope` (space-separated), which the challenge names.
     pub fn scope(scope: &str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: Code::ScopeInsufficient, detail: detail.into(), scope: Some(scope.into()) }
+        Self { scope: Some(scope.into()), ..Self::new(Code::ScopeInsufficient, detail) }
+    }
+
+    /// A refusal of what came too soon: after `wait` the next would pass.
+    pub fn rate(wait: Duration, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { wait: Some(wait), ..Self::new(Code::RateExceeded, detail) }
     }
 
     /// The reason.
@@ -298,6 +305,19 @@ impl Rejection {
     /// The scopes that were demanded, where they were not granted.
     pub fn demanded_scope(&self) -> Option<&str> {
         self.scope.as_deref()
+    }
+
+    /// When to come again, in whole seconds, for a refusal that time alone may cure.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self.code {
+            Code::RateExceeded => {
+                let wait = self.wait.unwrap_or_default();
+                Some((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
+            }
+            Code::KeysUnavailable => Some(5),
+            Code::Draining | Code::Overloaded => Some(1),
+            _ => None,
+        }
     }
 
     /// The sentence for the sender.
@@ -346,6 +366,18 @@ mod tests {
             let lifted = Rejection::new(code, "").can_be_lifted();
             let status = code.status().as_u16();
             assert_eq!(lifted, matches!(status, 401 | 403 | 429) || code == Code::KeysUnavailable, "{code}");
+        }
+    }
+
+    #[test]
+    fn whole_seconds_until_the_next_never_say_too_little() {
+        for (milliseconds, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (2000, 2), (59_999, 60)] {
+            let rejection = Rejection::rate(Duration::from_millis(milliseconds), "");
+            assert_eq!(rejection.retry_after(), Some(seconds), "{milliseconds}");
+        }
+        for code in Code::ALL {
+            let told = Rejection::new(code, "").retry_after().is_some();
+            assert_eq!(told, matches!(code.status().as_u16(), 429 | 503), "{code}");
         }
     }
 

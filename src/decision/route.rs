@@ -24,6 +24,7 @@ pub use table::{RouteTable, Tie};
 
 use super::forwarding::Forwarding;
 use super::policy::Policy;
+use super::rate::Rate;
 
 /// The place of a route in its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,6 +53,8 @@ pub struct Route {
     pub timeout: Option<Duration>,
     /// Bytes of a request body; `None`: as the general limit says.
     pub body_size: Option<u64>,
+    /// How often each caller may come; `None`: as often as it likes.
+    pub rate: Option<Rate>,
 }
 
 /// Whether a refusal is carried out.
@@ -94,7 +97,7 @@ impl Route {
 }
 
 /// A host as a route names it: a name, or everything below one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostPattern {
     name: Box<str>,
     below: bool,

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use super::credential::Place;
 use super::principal::Principal;
 use super::rejection::Rejection;
-use super::route::{Held, RouteId};
+use super::route::{Held, Mode, RouteId};
 use crate::time::UnixSeconds;
 
 /// A verdict, and what it was about.
@@ -38,7 +38,8 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Permit {
     pub(super) held: Held,
-    pub(super) until: Option<UnixSeconds>,
+    /// The mode of each route whose demand was met, and when what it rests on ends.
+    pub(super) met: Vec<(Mode, UnixSeconds)>,
     pub(super) identity: Vec<(HeaderName, HeaderValue)>,
     pub(super) credential: Option<Place>,
     pub(super) lifted: Option<Rejection>,
@@ -50,9 +51,12 @@ impl Permit {
         &self.held
     }
 
-    /// When what was opened with it must end; `None`: it rests on no token.
+    /// When what was opened with it must end; `None`: it rests on no token. Where something was lifted, only what is
+    /// enforced still rests on one.
     pub fn until(&self) -> Option<UnixSeconds> {
-        self.until
+        let rests = |mode: Mode| mode == Mode::Enforce || self.lifted.is_none();
+        let ends = self.met.iter().filter(|(mode, _)| rests(*mode)).map(|(_, ends)| *ends);
+        ends.min_by(|one, other| one.seconds().total_cmp(&other.seconds()))
     }
 
     /// The headers that tell the upstream who was proven.
@@ -68,5 +72,11 @@ impl Permit {
     /// What would have refused the request, were its route not in report mode.
     pub fn lifted(&self) -> Option<&Rejection> {
         self.lifted.as_ref()
+    }
+
+    /// Lets the request pass in spite of `rejection`: without saying to the upstream who was proven.
+    pub(super) fn lift(&mut self, rejection: Rejection) {
+        self.lifted.get_or_insert(rejection);
+        self.identity.clear();
     }
 }

@@ -71,8 +71,8 @@ pub(super) fn refuse(rejection: &Rejection, asker: &Asker, settings: &Settings) 
     if let Some(challenge) = challenge(rejection, settings) {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
-    if let Some(seconds) = retry_after(rejection.code()) {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static(seconds));
+    if let Some(seconds) = rejection.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     if rejection.code() == Code::MethodRefused {
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
@@ -215,12 +215,4 @@ fn challenge(rejection: &Rejection, settings: &Settings) -> Option<HeaderValue> 
 /// A quoted-string (RFC 9110 section 5.6.4).
 fn quoted(text: &str) -> Cow<'static, str> {
     Cow::Owned(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
-}
-
-fn retry_after(code: Code) -> Option<&'static str> {
-    match code {
-        Code::KeysUnavailable => Some("5"),
-        Code::RateExceeded | Code::Draining | Code::Overloaded => Some("1"),
-        _ => None,
-    }
 }

@@ -140,6 +140,7 @@ pub fn route(path: &str, policy: Policy) -> Route {
         upstream: 0,
         timeout: None,
         body_size: None,
+        rate: None,
     }
 }
 

@@ -68,6 +68,7 @@ fn unmatched(access: Access, issuers: &Issuers) -> Route {
         upstream: 0,
         timeout: None,
         body_size: None,
+        rate: None,
     }
 }
 
@@ -141,6 +142,7 @@ fn one(route: &At<RawRoute>, issuers: &Issuers, upstreams: &mut Upstreams, cx: &
         upstream,
         timeout,
         body_size: raw.body_size.get().map(|size| size.0),
+        rate: None,
     })
 }
 

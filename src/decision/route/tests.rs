@@ -45,6 +45,7 @@ fn route(kind: &str, path: &str, policy: Policy) -> Route {
         upstream: 0,
         timeout: None,
         body_size: None,
+        rate: None,
     }
 }
 
