@@ -14,6 +14,7 @@ use crate::admin::health::Readiness;
 use crate::admin::{Admin, Face};
 use crate::config::Config;
 use crate::decision::memo::Memo;
+use crate::decision::rate::Rates;
 use crate::decision::rejection::Code;
 use crate::gate::Gate;
 use crate::live::{Epoch, Live};
@@ -120,11 +121,14 @@ impl App {
             running_config: Arc::new(move || shown.clone()),
         };
         let live = Live::new(first_epoch(config.upstreams, config.snapshot, config.proxy, &metrics)?);
+        // Beside the epoch: a change of the config empties no bucket and fills none.
+        let rates = Arc::<Rates>::default();
         let drain = Drain::default();
         let hooks = hooks(&metrics, &log, clock.clone());
         let (seed, digest, to) = (RequestIdSeed::new()?, TokenDigest::new()?, log.clone());
         let make_worker = move |number: usize| {
-            let gate = Gate::new(clock.clone(), Memo::new(memo.entries, memo.size), metrics.worker());
+            let memo = Memo::new(memo.entries, memo.size);
+            let gate = Gate::new(clock.clone(), memo, Arc::clone(&rates), metrics.worker());
             let ids = seed.worker(u16::try_from(number).unwrap_or(u16::MAX));
             let proxy = Proxy::new(live.clone(), gate, ids, to.clone(), digest.clone(), Arc::clone(&metrics));
             let proxy = Rc::new(proxy);

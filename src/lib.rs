@@ -29,7 +29,7 @@
 //! 1. `net/conn.rs` makes bytes into an HTTP request, within limits of size and time.
 //! 2. [`proxy::Proxy`] opens its account and looks at its head. Read `Proxy::pass` from top to bottom: it is the whole
 //!    way of a request.
-//! 3. [`gate::Gate::judge`] asks the core.
+//! 3. [`gate::Gate::judge`] asks the core, and charges what may pass to the rates of its routes.
 //! 4. [`decision::decide`] finds the routes that hold for every reading of the path, the token, who proved it, and
 //!    whether that suffices. The outcome is a permit or a rejection.
 //! 5. `proxy/forward.rs` spends the permit: it strips what a client may not say, adds who was proven, and points the

@@ -5,6 +5,7 @@
 
 mod front;
 mod issuer;
+mod rate;
 mod route;
 mod server;
 mod test;
@@ -15,6 +16,7 @@ use toml::de::DeTable;
 
 pub(super) use front::{Answers, Cors, Forwarded, Preflight, Reason};
 pub(super) use issuer::{Encoding, Issuer, Pem};
+pub(super) use rate::{PerWord, Rate};
 pub(super) use route::{Access, Authorization, Forward, ModeWord, Route, Routes};
 pub(super) use server::{Admin, ClientAuth, Drain, Limits, Log, Memo, Paths, Tls, TlsVersion};
 pub(super) use test::{Test, Tests};

@@ -9,6 +9,7 @@ mod forward;
 mod front;
 mod issuer;
 mod listen;
+mod rate;
 mod route;
 mod server;
 mod upstream;

@@ -10,6 +10,7 @@ use super::source::Source;
 use super::{Config, raw};
 use crate::decision::keys::AlgorithmSet;
 use crate::decision::policy::{Policy, Requirement};
+use crate::decision::rate::{Per, Rate};
 use crate::decision::route::{Mode, Route};
 use crate::net::Listen;
 use crate::proxy::Style;
@@ -200,11 +201,20 @@ fn route(route: &Route, config: &Config) -> Value {
         "upstream": if route.upstream == 0 { None } else { config.upstreams.get(route.upstream).map(upstream) },
         "timeout": route.timeout.map(time),
         "body_size": route.body_size.map(size),
+        "rate": route.rate.as_ref().map(rate),
     });
     if let (Policy::Require(requirement), Some(members)) = (&route.policy, value.as_object_mut()) {
         members.extend(demands(requirement, config));
     }
     value
+}
+
+fn rate(rate: &Rate) -> Value {
+    let per = match rate.per {
+        Per::Subject => "subject",
+        Per::Address => "address",
+    };
+    json!({ "per": per, "requests": rate.requests, "window": time(rate.window) })
 }
 
 fn demands(requirement: &Requirement, config: &Config) -> Map<String, Value> {

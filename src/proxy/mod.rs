@@ -5,6 +5,7 @@
 
 mod account;
 mod body;
+mod client;
 mod forward;
 mod headers;
 mod limits;
@@ -124,7 +125,8 @@ impl Proxy {
         };
         let host = head.authority.map(|authority| authority.text.to_owned());
         let is_preflight = head.is_preflight();
-        let decision = self.gate.judge(&head, &epoch.snapshot, now);
+        let client = || client::client(conn.peer, head.headers, &settings.trust);
+        let decision = self.gate.judge(&head, &epoch.snapshot, client, now);
         let route = epoch.snapshot.routes.route(decision.route);
         self.note(&mut account, &decision, epoch, &head);
         let permit = match decision.verdict {

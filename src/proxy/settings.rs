@@ -1,5 +1,6 @@
 //! What this room is told.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,8 +68,13 @@ impl Trust {
     /// Whether the word of this peer about the client is believed.
     pub(super) fn includes(&self, peer: Peer) -> bool {
         match peer {
-            Peer::Ip(address) => self.networks.iter().any(|network| network.contains(&address.ip())),
+            Peer::Ip(address) => self.includes_address(address.ip()),
             Peer::Unix => self.unix,
         }
+    }
+
+    /// Whether the word of whoever has this address is believed.
+    pub(super) fn includes_address(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&address))
     }
 }

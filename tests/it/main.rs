@@ -27,6 +27,7 @@ mod limits;
 mod listeners;
 mod preflights;
 mod program;
+mod rates;
 mod refusals;
 mod secrets;
 mod stopping;

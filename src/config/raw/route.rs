@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use super::super::diagnostic::Notes;
 use super::super::quantity::{Size, Time};
 use super::super::reader::{At, Choice, Field, List, Many, Named, Node, Read, Table, words};
-use super::Upstream;
+use super::{Rate, Upstream};
 
 /// One route.
 #[derive(Clone, Debug, Default, JsonSchema)]
@@ -50,6 +50,8 @@ pub(crate) struct Route {
     pub(crate) timeout: Field<Time>,
     /// Size of a request body. Default: `limits.body_size`.
     pub(crate) body_size: Field<Size>,
+    /// How often each caller may come. Default: as often as it likes.
+    pub(crate) rate: Field<Rate>,
 }
 
 /// Whether and how something is guarded.
@@ -172,8 +174,8 @@ impl Read for Route {
             upstream: table.take("upstream"),
             timeout: table.take("timeout"),
             body_size: table.take("body_size"),
+            rate: table.take("rate"),
         };
-        table.later(&["rate"]);
         table.close();
         Some(route)
     }

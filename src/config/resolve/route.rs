@@ -10,7 +10,7 @@ use super::super::raw::{Access, File, ModeWord, Route as RawRoute};
 use super::super::reader::At;
 use super::issuer::Issuers;
 use super::upstream::Upstreams;
-use super::{Context, demand, forward, server};
+use super::{Context, demand, forward, rate, server};
 use crate::decision::credential::Place;
 use crate::decision::forwarding::Forwarding;
 use crate::decision::policy::{Policy, Requirement};
@@ -130,6 +130,7 @@ fn one(route: &At<RawRoute>, issuers: &Issuers, upstreams: &mut Upstreams, cx: &
     let forwarding = forward::forwarding(raw, access, cx);
     let mode = mode(raw, access, cx);
     let upstream = raw.upstream.at().map_or(0, |upstream| upstreams.add(upstream, &format!("{label}.upstream"), cx));
+    let rate = rate::rate(raw, access, cx);
     let timeout = server::positive(&raw.timeout, &format!("{label}.timeout"), cx.notes);
     Some(Route {
         name: Arc::from(name(raw)?.value.as_str()),
@@ -142,7 +143,7 @@ fn one(route: &At<RawRoute>, issuers: &Issuers, upstreams: &mut Upstreams, cx: &
         upstream,
         timeout,
         body_size: raw.body_size.get().map(|size| size.0),
-        rate: None,
+        rate,
     })
 }
 
@@ -199,7 +200,7 @@ fn hosts(raw: &RawRoute, cx: &mut Context<'_, '_>) -> Option<Vec<HostPattern>> {
 
 fn mode(raw: &RawRoute, access: Access, cx: &mut Context<'_, '_>) -> Mode {
     let Some(mode) = raw.mode.at().filter(|mode| mode.value == ModeWord::Report) else { return Mode::Enforce };
-    if access != Access::Protected {
+    if access != Access::Protected && raw.rate.is_absent() {
         let problem = "mode = \"report\" lifts refusals of tokens, and this route looks at none";
         cx.notes.warning(&mode.span, &*raw.label, problem, "leave it out");
     }

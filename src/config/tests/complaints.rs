@@ -196,7 +196,6 @@ fn routes() {
         ("path = '/x'\nforward = { strip = ['Content_Length'] }", 3, "says where the body ends"),
         ("path = '/x'\nmode = 'off'", 3, "expected \"enforce\" or \"report\""),
         ("path = '/x'\ntimeout = '0s'", 3, "nothing can happen"),
-        ("path = '/x'\nrate = { per = 'subject' }", 3, "not in this version yet"),
         ("path = '/x'\nname = 'unmatched'", 3, "belongs to requests that no route names"),
         ("path = '/x'\n[[route]]\npath = '/y'\nname = '/x'", 5, "a second route of that name; the first is at line 8"),
         ("path = '/x'\n[[route]]\nname = 'b'\npath = '/X'", 5, "it and route \"/x\" (line 8) both name \"/x\""),
@@ -205,6 +204,28 @@ fn routes() {
     }
     one("[route]\npath = '/x'\n", 1, "[[route]]");
     one("[[route]]\npath = '/x'\n[[route]]\npath = '/y'\n", 1, "no issuer is defined");
+}
+
+#[test]
+fn rates() {
+    for (access, rate, words) in [
+        ("protected", "{ per = 'subject' }", "rate: `requests` is missing\n    say how many"),
+        ("protected", "{ requests = 5 }", "rate: `per` is missing\n    say what callers"),
+        ("protected", "5", "rate: expected a table, found a whole number"),
+        ("protected", "{ per = 'ip', requests = 5 }", "expected \"subject\" or \"address\""),
+        ("protected", "{ per = 'subject', requests = 0 }", "rate.requests: 0 is not between 1 and 1000000"),
+        ("protected", "{ per = 'subject', requests = 1000001 }", "1000001 is not between"),
+        ("protected", "{ per = 'subject', requests = '5' }", "expected a whole number, found text"),
+        ("protected", "{ per = 'subject', requests = 5, window = '0s' }", "rate.window: 0s is not between"),
+        ("protected", "{ per = 'subject', requests = 5, window = '2d' }", "2d is not between \"1ms\" and \"1d\""),
+        ("protected", "{ per = 'subject', requests = 5, windows = '2s' }", "did you mean \"window\"?"),
+        ("protected", "{ per = 'subject', requests = 101, window = '1ms' }", "more than 100000 requests a second"),
+        ("open", "{ per = 'subject', requests = 5 }", "looks at no token\n    write per = \"address\""),
+        ("deny", "{ per = 'address', requests = 5 }", "nobody passes here, so nothing is counted\n    leave it out"),
+        ("deny", "{ per = 'subject', requests = 5 }", "nobody passes here"),
+    ] {
+        one(&format!("{ISSUER}[[route]]\npath = '/x'\naccess = '{access}'\nrate = {rate}\n"), 7, words);
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::decision::credential::Place;
 use crate::decision::policy::{Policy, Requirement};
+use crate::decision::rate::{Per, Rate};
 use crate::decision::route::Mode;
 use crate::keys::KeySource;
 use crate::net::Listen;
@@ -104,6 +105,29 @@ fn a_route_says_all_it_can() {
     assert_eq!(&*routes.last().unwrap().name, "unmatched");
     assert_eq!(requirement(&config, "/z").issuers.len(), 2, "issuers are asked in the order of the file");
     assert_eq!(config.issuers[0].issuer.name.as_ref(), "b");
+}
+
+#[test]
+fn a_rate_is_taken_and_shown() {
+    for (access, rate, per, requests, window) in [
+        ("protected", "{ per = 'subject', requests = 5 }", Per::Subject, 5, 1000),
+        ("protected", "{ per = 'address', requests = 100, window = '1ms' }", Per::Address, 100, 1),
+        ("open", "{ per = 'address', requests = 1, window = '1d' }", Per::Address, 1, 86_400_000),
+    ] {
+        let config = Desk::new().good(&format!(
+            "[issuer.a]\nsecret = {{ file = 'key' }}\n[[route]]\npath = '/x'\naccess = '{access}'\nmode = 'report'\n\
+             rate = {rate}\n[[route]]\npath = '/y'\n"
+        ));
+        let routes = config.snapshot.routes.routes();
+        assert_eq!(routes[0].rate, Some(Rate { per, requests, window: Duration::from_millis(window) }), "{rate}");
+        assert_eq!(routes[1].rate, None);
+        let shown: serde_json::Value = serde_json::from_str(&config.shown).unwrap();
+        assert_eq!(shown["route"][0]["rate"]["requests"], requests);
+        assert_eq!(shown["route"][0]["rate"]["per"], if per == Per::Subject { "subject" } else { "address" });
+        assert!(shown["route"][1]["rate"].is_null());
+        let lifts = config.warnings.iter().any(|warning| warning.to_string().contains("lifts refusals"));
+        assert!(!lifts, "a 429 can be lifted where no token is looked at");
+    }
 }
 
 #[test]
