@@ -18,6 +18,8 @@ pub(super) struct Account {
     meters: Arc<RouteMeters>,
     outcome: Outcome,
     code: Option<Code>,
+    /// What report mode lifted.
+    lifted: Option<Code>,
     log: AccessLog,
     /// Absent where there is no access log.
     record: Option<Box<AccessRecord>>,
@@ -33,6 +35,7 @@ impl Account {
             meters,
             outcome: Outcome::Reject,
             code: Some(Code::Internal),
+            lifted: None,
             log,
             record,
             traffic: None,
@@ -58,7 +61,8 @@ impl Account {
     /// The request may pass; in report mode it would have been refused for `lifted`.
     pub(super) fn allowed(&mut self, lifted: Option<&Rejection>) {
         self.outcome = if lifted.is_some() { Outcome::Report } else { Outcome::Allow };
-        self.code = lifted.map(Rejection::code);
+        self.lifted = lifted.map(Rejection::code);
+        self.code = self.lifted;
         self.detail(lifted.map(Rejection::detail));
     }
 
@@ -75,11 +79,10 @@ impl Account {
         }
     }
 
-    /// It may not pass, or what came after went wrong.
+    /// It may not pass, or what came after went wrong. The code becomes the one that the client is told, also where
+    /// another was lifted before: that one is counted as such and stays in the detail.
     pub(super) fn failed(&mut self, rejection: &Rejection) {
-        if self.outcome != Outcome::Report {
-            self.code = Some(rejection.code());
-        }
+        self.code = Some(rejection.code());
         self.detail(Some(rejection.detail()));
         if let Some(record) = &mut self.record {
             record.status = Some(rejection.status());
@@ -101,9 +104,13 @@ impl Account {
     }
 
     fn detail(&mut self, detail: Option<&str>) {
-        if let (Some(record), Some(detail)) = (&mut self.record, detail) {
-            record.detail = Some(Excerpt::text(detail));
-        }
+        let (Some(record), Some(detail)) = (&mut self.record, detail) else { return };
+        record.detail = Some(match (self.lifted, &record.detail) {
+            (Some(lifted), Some(before)) => {
+                Excerpt::text(&format!("lifted {lifted} ({}); then {detail}", before.as_str()))
+            }
+            _ => Excerpt::text(detail),
+        });
     }
 
     /// Everything went down.
@@ -124,7 +131,10 @@ impl Account {
         match (self.outcome, self.code) {
             (Outcome::Allow, code) => self.meters.allowed(code),
             (Outcome::Reject, code) => self.meters.rejected(code.unwrap_or(Code::Internal)),
-            (Outcome::Report, code) => self.meters.reported(code.unwrap_or(Code::Internal)),
+            (Outcome::Report, code) => {
+                let lifted = self.lifted.unwrap_or(Code::Internal);
+                self.meters.reported(lifted, code.filter(|code| *code != lifted));
+            }
         }
         if let Some(mut record) = self.record.take() {
             record.outcome = self.outcome;

@@ -150,6 +150,7 @@ pub struct RouteMeters {
     failed: CodeCounts,
     rejected: CodeCounts,
     reported: CodeCounts,
+    lifted: CodeCounts,
     seconds: Histogram<{ EXCHANGE_BOUNDS.len() }>,
 }
 
@@ -167,9 +168,11 @@ impl RouteMeters {
         self.rejected.add(code);
     }
 
-    /// Counts a request that passed because its route is in report mode, by the code that it was spared.
-    pub fn reported(&self, code: Code) {
-        self.reported.add(code);
+    /// Counts a request that passed because its route is in report mode, by the code that it was spared: `None` when it
+    /// went well, else the code under which it failed afterwards.
+    pub fn reported(&self, lifted: Code, failed: Option<Code>) {
+        self.lifted.add(lifted);
+        self.reported.add(failed.unwrap_or(lifted));
     }
 
     /// Takes in how long a request took, from its head to the last byte of its answer.
@@ -185,6 +188,7 @@ impl Default for RouteMeters {
             failed: CodeCounts::default(),
             rejected: CodeCounts::default(),
             reported: CodeCounts::default(),
+            lifted: CodeCounts::default(),
             seconds: Histogram::new(&EXCHANGE_BOUNDS),
         }
     }

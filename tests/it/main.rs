@@ -29,6 +29,7 @@ mod preflights;
 mod program;
 mod rates;
 mod refusals;
+mod reports;
 mod secrets;
 mod stopping;
 mod tokens;

@@ -76,7 +76,7 @@ fn would_refuse(encoder: &mut DescriptorEncoder<'_>, routes: &[NamedRoute]) -> f
     let help = "Requests that a route in report mode let pass, by the code they were spared";
     let mut family = encoder.encode_descriptor("waxseal_would_refuse", help, None, MetricType::Counter)?;
     for (name, route) in routes {
-        for (code, value) in route.reported.counted() {
+        for (code, value) in route.lifted.counted() {
             count(&mut family, &[("route", name.as_ref()), ("code", code.name())], value)?;
         }
     }

@@ -28,7 +28,7 @@ fn busy() -> Arc<Metrics> {
     route.allowed(None);
     route.allowed(Some(Code::UpstreamTimeout));
     route.rejected(Code::TokenExpired);
-    route.reported(Code::CredentialMissing);
+    route.reported(Code::CredentialMissing, None);
     route.seconds(Duration::from_millis(3));
     metrics.unrouted().rejected(Code::PathAmbiguous);
     metrics.upstream("oms").seconds(Duration::from_millis(2));
@@ -48,14 +48,16 @@ fn counters_show_under_their_names() {
     route.allowed(None);
     route.allowed(Some(Code::UpstreamTimeout));
     route.rejected(Code::TokenExpired);
-    route.reported(Code::ScopeInsufficient);
+    route.reported(Code::ScopeInsufficient, None);
+    route.reported(Code::ScopeInsufficient, Some(Code::BodyTooLarge));
     let samples = samples(&metrics);
     for (name, value) in [
         (r#"waxseal_requests_total{route="stock",verdict="allow",code="ok"}"#, 2.0),
         (r#"waxseal_requests_total{route="stock",verdict="allow",code="upstream_timeout"}"#, 1.0),
         (r#"waxseal_requests_total{route="stock",verdict="reject",code="token_expired"}"#, 1.0),
         (r#"waxseal_requests_total{route="stock",verdict="report",code="scope_insufficient"}"#, 1.0),
-        (r#"waxseal_would_refuse_total{route="stock",code="scope_insufficient"}"#, 1.0),
+        (r#"waxseal_requests_total{route="stock",verdict="report",code="body_too_large"}"#, 1.0),
+        (r#"waxseal_would_refuse_total{route="stock",code="scope_insufficient"}"#, 2.0),
     ] {
         assert_eq!(samples.get(name), Some(&value), "{name} in {samples:#?}");
     }
