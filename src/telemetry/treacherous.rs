@@ -1,9 +1,10 @@
 //! Characters that a terminal, a pager or a reader's eye obeys instead of showing them.
 //!
-//! Whatever prints text that a stranger chose asks here first.
+//! Whatever prints text that a stranger chose asks here first. All of them are escaped in the same way, for the eye and in
+//! JSON; serde_json would let everything pass that JSON itself permits.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 /// Whether a terminal or a reader's eye may be led astray by this character: controls (C0, DEL, C1), line and paragraph
 /// separators, marks and overrides of direction, and what takes no room.
@@ -46,6 +47,33 @@ pub fn visible_json(json: &str) -> String {
         }
     }
     shown
+}
+
+/// Text that is one word to the eye: as it is where it can be mistaken for nothing else, else in quotes.
+pub(super) fn word(text: &str, out: &mut String) -> fmt::Result {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
+    if !text.is_empty() && text.bytes().all(plain) {
+        return out.write_str(text);
+    }
+    quoted(text, out)
+}
+
+/// Text in quotes, as a JSON string (RFC 8259 section 7).
+pub(super) fn quoted(text: &str, out: &mut String) -> fmt::Result {
+    out.write_char('"')?;
+    for character in text.chars() {
+        match character {
+            '"' => out.write_str("\\\"")?,
+            '\\' => out.write_str("\\\\")?,
+            _ if is_treacherous(character) => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+            }
+            _ => out.write_char(character)?,
+        }
+    }
+    out.write_char('"')
 }
 
 #[cfg(test)]

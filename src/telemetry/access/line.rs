@@ -1,15 +1,13 @@
 //! A record as a line, in JSON or for the eye.
 //!
-//! The one danger here is text that a stranger chose and that a terminal, a pager or a log reader obeys: line breaks,
-//! escape sequences, characters that turn the reading direction or cannot be seen. Both formats escape all of them the
-//! same way; serde_json would let everything pass that JSON itself permits.
+//! Whatever a stranger may have chosen goes through [`quote`](crate::telemetry::quote).
 
 use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
 use super::{AccessRecord, TokenMark};
 use crate::telemetry::CODE_OK;
-use crate::telemetry::treacherous::is_treacherous;
+use crate::telemetry::treacherous::{quoted, word};
 
 /// Appends the record as one JSON object. Every field is always there; what is absent is `null`.
 pub(super) fn json(record: &AccessRecord, out: &mut String) {
@@ -125,33 +123,6 @@ fn pair(name: &str, value: Option<&str>, out: &mut String) -> fmt::Result {
     let Some(value) = value else { return Ok(()) };
     write!(out, " {name}=")?;
     word(value, out)
-}
-
-/// Text that is one word to the eye: as it is where it can be mistaken for nothing else, else in quotes.
-fn word(text: &str, out: &mut String) -> fmt::Result {
-    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
-    if !text.is_empty() && text.bytes().all(plain) {
-        return out.write_str(text);
-    }
-    quoted(text, out)
-}
-
-/// Text in quotes, as a JSON string (RFC 8259 section 7).
-fn quoted(text: &str, out: &mut String) -> fmt::Result {
-    out.write_char('"')?;
-    for character in text.chars() {
-        match character {
-            '"' => out.write_str("\\\"")?,
-            '\\' => out.write_str("\\\\")?,
-            _ if is_treacherous(character) => {
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    write!(out, "\\u{unit:04x}")?;
-                }
-            }
-            _ => out.write_char(character)?,
-        }
-    }
-    out.write_char('"')
 }
 
 /// A duration as milliseconds with three decimals.
