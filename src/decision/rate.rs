@@ -8,7 +8,8 @@
 //! cannot keep it forgets in the caller's favour, never against it:
 //!
 //! - A caller has a choice of eight slots, and takes over the one whose bucket is full or nearest to it. Up to some ten
-//!   thousand callers at a time that hits next to nobody; with many more, some find their bucket full again early.
+//!   thousand callers at a time that hits next to nobody; with many more, some find their bucket full again early. Those
+//!   who have spent most are forgotten last, so a flood of newcomers frees no spender.
 //! - Workers that all see a caller's very first request at the same instant may each give it a bucket, of which one is
 //!   kept: that caller gets at most one request more for each further worker.
 //! - A stored moment that lies further ahead than a whole bucket cannot be, unless the clock was set back, and counts
@@ -133,8 +134,8 @@ impl Rates {
         let slots = self.slots_of(caller);
         // Whoever loses a race finds what the winner left: in every round of all workers one gets through.
         loop {
-            let (slot, seen, short) = match find(slots, caller) {
-                Some((slot, seen)) => (slot, seen, ahead(seen, now, whole)),
+            let (slot, seen, short) = match find(slots, caller, now, whole) {
+                Some(found) => found,
                 None => match fullest(slots, now) {
                     Some((slot, seen)) => (slot, seen, 0),
                     None => return Ok(()),
@@ -156,9 +157,9 @@ impl Rates {
     fn put_back(&self, route: &Route, rate: &Rate, key: Key<'_>, now: UnixSeconds) {
         let caller = self.caller(route, rate, key);
         let (now, interval) = (moment(now), rate.interval());
+        let whole = interval * u64::from(rate.requests.max(1));
         let slots = self.slots_of(caller);
-        while let Some((slot, seen)) = find(slots, caller) {
-            let short = ahead(seen, now, interval * u64::from(rate.requests.max(1)));
+        while let Some((slot, seen, short)) = find(slots, caller, now, whole) {
             let word = caller.mark() | (now.wrapping_add(short.saturating_sub(interval)) & MOMENT);
             if slot.full_at.compare_exchange(seen, word, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
                 return;
@@ -201,12 +202,14 @@ pub enum Key<'k> {
     Client(Client),
 }
 
-/// The slot of a caller, and what stands in it.
-fn find(slots: &[Slot], caller: Caller) -> Option<(&Slot, u64)> {
-    slots.iter().filter(|slot| slot.caller.load(Ordering::Relaxed) == caller.0).find_map(|slot| {
+/// The slot of a caller, what stands in it, and how much its bucket is short of. Of several that a race has left, the
+/// emptiest: what was taken from it is not to be forgotten.
+fn find(slots: &[Slot], caller: Caller, now: u64, whole: u64) -> Option<(&Slot, u64, u64)> {
+    let own = slots.iter().filter(|slot| slot.caller.load(Ordering::Relaxed) == caller.0).filter_map(|slot| {
         let seen = slot.full_at.load(Ordering::Relaxed);
-        (seen & !MOMENT == caller.mark()).then_some((slot, seen))
-    })
+        (seen & !MOMENT == caller.mark()).then_some((slot, seen, ahead(seen, now, whole)))
+    });
+    own.max_by_key(|(_, _, short)| *short)
 }
 
 /// The slot whose bucket is full or will be first, and what stands in it.
