@@ -16,6 +16,8 @@ use crate::config::Config;
 use crate::decision::memo::Memo;
 use crate::decision::rate::Rates;
 use crate::decision::rejection::Code;
+use crate::decision::route::Mode;
+use crate::decision::snapshot::Snapshot;
 use crate::gate::Gate;
 use crate::live::{Epoch, Live};
 use crate::net::{self, ConnInfo, Drain, DrainSettings, Hooks, Listen, ListenError, Peer, Signal, Workers};
@@ -23,6 +25,7 @@ use crate::proxy::{Front, Proxy};
 use crate::telemetry::NoRandomness;
 use crate::telemetry::access::{self, AccessLog, AccessRecord, Excerpt, TokenDigest};
 use crate::telemetry::metrics::{Metrics, Side};
+use crate::telemetry::report::{self, Collector};
 use crate::telemetry::trace::RequestIdSeed;
 use crate::time::Clock;
 use crate::upstream::{self, Upstream};
@@ -88,6 +91,7 @@ pub struct App {
     readiness: Readiness,
     fronts: Vec<(TcpListener, Face)>,
     asked: Rc<Admin>,
+    collector: Collector,
     log: AccessLog,
 }
 
@@ -114,13 +118,16 @@ impl App {
         };
         let readiness = Readiness::default();
         let (drain_settings, memo, shown) = (config.net.drain, config.memo, config.shown);
+        let live = Live::new(first_epoch(config.upstreams, config.snapshot, config.proxy, &metrics)?);
+        let (reports, collector, book) = report::open(clock.now());
+        let in_force = live.clone();
         let asked = Admin {
             settings: config.admin,
             metrics: Arc::clone(&metrics),
             readiness: readiness.clone(),
             running_config: Arc::new(move || shown.clone()),
+            report: Arc::new(move || book.report(reporting(&in_force.epoch().snapshot))),
         };
-        let live = Live::new(first_epoch(config.upstreams, config.snapshot, config.proxy, &metrics)?);
         // Beside the epoch: a change of the config empties no bucket and fills none.
         let rates = Arc::<Rates>::default();
         let drain = Drain::default();
@@ -130,8 +137,8 @@ impl App {
             let memo = Memo::new(memo.entries, memo.size);
             let gate = Gate::new(clock.clone(), memo, Arc::clone(&rates), metrics.worker());
             let ids = seed.worker(u16::try_from(number).unwrap_or(u16::MAX));
-            let proxy = Proxy::new(live.clone(), gate, ids, to.clone(), digest.clone(), Arc::clone(&metrics));
-            let proxy = Rc::new(proxy);
+            let (to, digest, reports) = (to.clone(), digest.clone(), reports.clone());
+            let proxy = Rc::new(Proxy::new(live.clone(), gate, ids, to, digest, reports, Arc::clone(&metrics)));
             move |conn: Arc<ConnInfo>| {
                 let proxy = Rc::clone(&proxy);
                 // Boxed: the server moves what it is given several times, and this is some kilobytes large.
@@ -149,6 +156,7 @@ impl App {
             readiness,
             fronts,
             asked: Rc::new(asked),
+            collector,
             log,
         })
     }
@@ -174,6 +182,10 @@ impl App {
                 (Some(whole), None) => whole.await,
                 (None, _) => {}
             }
+            std::future::pending::<()>().await;
+        };
+        let collected = async {
+            self.collector.run().await;
             std::future::pending::<()>().await;
         };
         let stop = async {
@@ -202,6 +214,8 @@ impl App {
         };
         let ended = tokio::select! {
             ended = self.workers.join() => ended,
+            // It ends with the last worker, whose own word on that counts.
+            () = collected => Ok(()),
             () = stop => Ok(()),
             () = fronts => Ok(()),
         };
@@ -233,7 +247,7 @@ async fn serve_admin(listener: tokio::net::TcpListener, face: Face, admin: Rc<Ad
 
 fn first_epoch(
     upstreams: Vec<upstream::Settings>,
-    snapshot: crate::decision::snapshot::Snapshot,
+    snapshot: Snapshot,
     settings: crate::proxy::Settings,
     metrics: &Arc<Metrics>,
 ) -> Result<Epoch<Front>, StartError> {
@@ -245,6 +259,12 @@ fn first_epoch(
     let upstreams = upstreams.into_iter().map(made).collect::<Result<Vec<_>, _>>()?;
     let meters = snapshot.routes.routes().iter().map(|route| metrics.route(&route.name)).collect();
     Ok(Epoch { number: 1, snapshot, meters, front: Front { settings, upstreams } })
+}
+
+/// The names of the routes in report mode.
+fn reporting(snapshot: &Snapshot) -> Vec<String> {
+    let routes = snapshot.routes.routes().iter().filter(|route| route.mode == Mode::Report);
+    routes.map(|route| route.name.to_string()).collect()
 }
 
 /// Who is told of what happens to connections.

@@ -14,11 +14,12 @@ use http::header::{
     ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 
 use crate::secret::Secret;
 use crate::telemetry::metrics::{self, Metrics};
+use crate::telemetry::report::Report;
 use health::Readiness;
 
 /// The media type of plain answers.
@@ -59,6 +60,8 @@ pub struct Admin {
     pub readiness: Readiness,
     /// The config in force as text, with every secret hidden; asked for anew each time.
     pub running_config: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Who would be refused by routes in report mode, as it stands.
+    pub report: Arc<dyn Fn() -> Report + Send + Sync>,
 }
 
 impl fmt::Debug for Admin {
@@ -72,22 +75,23 @@ impl Admin {
     pub async fn answer<B>(&self, face: Face, request: Request<B>) -> Response<Full<Bytes>> {
         let answer = match face {
             Face::Whole if !self.is_operator(request.headers()) => unauthorized(request.headers()),
-            Face::Whole | Face::Probes => self.route(face, request.method(), request.uri().path(), request.headers()),
+            Face::Whole | Face::Probes => self.route(face, request.method(), request.uri(), request.headers()),
         };
         if request.method() == Method::HEAD { without_body(answer) } else { answer }
     }
 
     /// The paths there are.
-    fn route(&self, face: Face, method: &Method, path: &str, headers: &HeaderMap) -> Response<Full<Bytes>> {
+    fn route(&self, face: Face, method: &Method, target: &Uri, headers: &HeaderMap) -> Response<Full<Bytes>> {
         let reads = matches!(*method, Method::GET | Method::HEAD);
-        match (face, path) {
+        match (face, target.path()) {
             (_, "/livez") if reads => respond(StatusCode::OK, TEXT, "alive\n"),
             (_, "/readyz") if reads => self.ready(headers),
             (_, "/metrics") if reads => self.scrape(),
             (Face::Whole, "/config") if reads => respond(StatusCode::OK, TEXT, (self.running_config)()),
-            (_, "/livez" | "/readyz" | "/metrics") | (Face::Whole, "/config") => method_refused(),
+            (Face::Whole, "/report") if reads => self.would_refuse(target.query(), headers),
+            (_, "/livez" | "/readyz" | "/metrics") | (Face::Whole, "/config" | "/report") => method_refused(),
             (Face::Whole, _) => {
-                respond(StatusCode::NOT_FOUND, TEXT, "not here; try /livez, /readyz, /metrics or /config\n")
+                respond(StatusCode::NOT_FOUND, TEXT, "not here; try /livez, /readyz, /metrics, /config or /report\n")
             }
             (Face::Probes, _) => respond(StatusCode::NOT_FOUND, TEXT, "not here; try /livez, /readyz or /metrics\n"),
         }
@@ -109,6 +113,14 @@ impl Admin {
             return respond(status, JSON, json);
         }
         respond(status, TEXT, state.text())
+    }
+
+    fn would_refuse(&self, query: Option<&str>, headers: &HeaderMap) -> Response<Full<Bytes>> {
+        let report = (self.report)();
+        if asks_for_json(headers) || query.is_some_and(|query| query.split('&').any(|pair| pair == "format=json")) {
+            return respond(StatusCode::OK, JSON, report.json());
+        }
+        respond(StatusCode::OK, TEXT, report.text())
     }
 
     fn scrape(&self) -> Response<Full<Bytes>> {

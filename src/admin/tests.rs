@@ -6,6 +6,7 @@ use hyper_util::rt::TokioIo;
 
 use super::*;
 use crate::decision::rejection::Code;
+use crate::telemetry::report;
 use crate::time::Clock;
 
 fn admin(token: Option<&str>) -> Admin {
@@ -19,6 +20,7 @@ fn admin(token: Option<&str>) -> Admin {
         metrics: Metrics::new(Clock::System),
         readiness: Readiness::default(),
         running_config: Arc::new(|| String::from("listen = \"0.0.0.0:8080\"\n")),
+        report: Arc::new(|| report::open(Clock::System.now()).2.report(vec![])),
     }
 }
 
@@ -46,6 +48,9 @@ async fn both_faces_serve_the_probes_and_one_the_config() {
         (Face::Whole, "/metrics", 200),
         (Face::Whole, "/config", 200),
         (Face::Whole, "/config?x=1", 200),
+        (Face::Whole, "/report", 200),
+        (Face::Whole, "/report?format=json", 200),
+        (Face::Probes, "/report", 404),
         (Face::Probes, "/livez", 200),
         (Face::Probes, "/readyz", 200),
         (Face::Probes, "/metrics", 200),
@@ -69,6 +74,7 @@ async fn other_methods_are_refused_with_what_is_allowed() {
         ("POST", "/livez", 405),
         ("DELETE", "/metrics", 405),
         ("PUT", "/config", 405),
+        ("POST", "/report", 405),
         ("OPTIONS", "/readyz", 405),
         ("POST", "/reload", 404),
         ("POST", "/drain", 404),

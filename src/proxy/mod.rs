@@ -10,6 +10,7 @@ mod forward;
 mod headers;
 mod limits;
 pub mod preview;
+mod report;
 mod respond;
 mod settings;
 mod traffic;
@@ -49,6 +50,7 @@ use crate::live::{Epoch, Live};
 use crate::net::{ConnInfo, FragmentSeen, Peer};
 use crate::telemetry::access::{self, AccessLog, AccessRecord, Excerpt, TokenDigest, TokenMark};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::report::ReportLog;
 use crate::telemetry::trace::{RequestIds, acceptable_request_id};
 use crate::time::UnixSeconds;
 use crate::upstream::{Answer, Pool, Upstream, UpstreamError};
@@ -70,6 +72,7 @@ pub struct Proxy {
     ids: RequestIds,
     log: AccessLog,
     digest: TokenDigest,
+    reports: ReportLog,
     metrics: Arc<Metrics>,
 }
 
@@ -81,9 +84,10 @@ impl Proxy {
         ids: RequestIds,
         log: AccessLog,
         digest: TokenDigest,
+        reports: ReportLog,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { live, gate, pool: Pool::new(Arc::clone(&metrics)), ids, log, digest, metrics }
+        Self { live, gate, pool: Pool::new(Arc::clone(&metrics)), ids, log, digest, reports, metrics }
     }
 
     /// Answers one request. A panic on its way ends this request alone.
@@ -140,6 +144,10 @@ impl Proxy {
             return preflight(&request, asker, settings);
         }
         account.allowed(permit.lifted());
+        if let (Some(rejection), Some(route)) = (permit.lifted(), route) {
+            let principal = decision.principal.as_deref();
+            self.reports.note(report::lifted(rejection, route, principal, client, &request, asker.id(), now));
+        }
         let upstream = route.and_then(|route| epoch.front.upstreams.get(route.upstream));
         let (Some(route), Some(upstream)) = (route, upstream) else {
             return self.refused(Rejection::new(Code::Internal, "a route without upstream"), account, asker, settings);

@@ -120,7 +120,7 @@ impl fmt::Display for Peer {
 /// Text that a stranger may have chosen, cut to a bounded length; a cut one ends in `…`.
 ///
 /// Records wait in a queue, so their size is bounded when they are filled and not when they are printed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Excerpt(Cow<'static, str>);
 
 impl Excerpt {
@@ -136,7 +136,7 @@ impl Excerpt {
     }
 
     /// A method; the usual ones cost nothing.
-    fn method(method: &Method) -> Self {
+    pub fn method(method: &Method) -> Self {
         let usual = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
         match usual.into_iter().find(|name| *name == method.as_str()) {
             Some(name) => Self(Cow::Borrowed(name)),

@@ -1,11 +1,12 @@
 //! What the operator sees: counters, access log, diagnostics.
 //!
 //! [`metrics`] counts, [`access`] writes one line a request to standard output, [`trace`] writes diagnostics to standard
-//! error and hands out request ids. Nothing here may hold a token, a cookie, a query or a body: what a record can carry
+//! error and hands out request ids, [`report`] lists who would be refused. Nothing here may hold a token, a cookie, a query or a body: what a record can carry
 //! is closed by its fields. On the path of a request nothing here waits and no two workers share a lock.
 
 pub mod access;
 pub mod metrics;
+pub mod report;
 pub mod trace;
 pub mod treacherous;
 

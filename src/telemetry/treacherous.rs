@@ -38,15 +38,18 @@ pub fn visible_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for character in json.chars() {
         if character != '\n' && is_treacherous(character) {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                // Writing into a string does not fail.
-                let _ = write!(shown, "\\u{unit:04x}");
-            }
+            // Writing into a string does not fail.
+            let _ = escaped(character, &mut shown);
         } else {
             shown.push(character);
         }
     }
     shown
+}
+
+/// A character as JSON escapes it.
+fn escaped(character: char, out: &mut String) -> fmt::Result {
+    character.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"))
 }
 
 /// Text that is one word to the eye: as it is where it can be mistaken for nothing else, else in quotes.
@@ -65,11 +68,7 @@ pub(super) fn quoted(text: &str, out: &mut String) -> fmt::Result {
         match character {
             '"' => out.write_str("\\\"")?,
             '\\' => out.write_str("\\\\")?,
-            _ if is_treacherous(character) => {
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    write!(out, "\\u{unit:04x}")?;
-                }
-            }
+            _ if is_treacherous(character) => escaped(character, out)?,
             _ => out.write_char(character)?,
         }
     }
