@@ -3,9 +3,11 @@
 //! Results go to standard output, errors to standard error, both without colours where nobody would see them. Exit codes:
 //! 0 good, 1 failed at work (or, of `check`, a config that is no good), 2 could not start as asked.
 
+mod ask;
 mod check;
 mod explain;
 mod health;
+mod report;
 mod run;
 mod token;
 
@@ -54,6 +56,8 @@ enum Command {
     },
     /// Ask the running process whether it is ready: the probe of a container without a shell.
     Health(ConfigFile),
+    /// Say who would be refused by the routes in report mode, and why.
+    Report(report::Asked),
     /// Tokens, from a key of the config.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -135,7 +139,8 @@ pub fn main() -> ExitCode {
         Command::Explain(asked) => explain::run(&asked).and_then(passes),
         Command::Check(asked) => check::check(&asked),
         Command::Demo { once } => demo::run(once, io::stdout()).map_err(Failure::AtStart),
-        Command::Health(file) => health::ask(&file),
+        Command::Health(file) => health::health(&file),
+        Command::Report(asked) => report::report(&asked),
         Command::Token(TokenCommand::Mint(mint)) => token::mint(&mint),
         Command::Token(TokenCommand::Inspect(asked)) => token::inspect(&asked).and_then(passes),
     };

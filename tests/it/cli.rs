@@ -278,6 +278,7 @@ fn help_and_version_are_results_and_wrong_arguments_are_errors() {
     for (arguments, words) in [
         (&["--help"][..], "demo"),
         (&["run", "--help"], "--config"),
+        (&["report", "--help"], "--json"),
         (&["token", "mint", "--help"], "--valid-for"),
         (&["--version"], "waxseal"),
     ] {

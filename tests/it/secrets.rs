@@ -166,7 +166,13 @@ fn a_run_of_good_and_bad_requests_gives_no_secret_away() {
         for status in [200, 400, 401, 405, 502] {
             assert!(statuses.contains(&status), "nothing was answered by {status}: the suite misses its mark");
         }
-        for path in ["/metrics", "/config", "/readyz", "/livez", "/nothing"] {
+        let fields = [("Authorization", bearer(OPERATOR))];
+        let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+        eventually("what was lifted in the report", || {
+            let report = Client::connect(admin).send(&request("GET", "/report", &fields, "")).response(false);
+            report.text().contains("route watched: token_expired").then_some(())
+        });
+        for path in ["/metrics", "/config", "/report", "/report?format=json", "/readyz", "/livez", "/nothing"] {
             for shown in [OPERATOR, "Bettong-wrong-token"] {
                 let fields = [("Authorization", bearer(shown))];
                 let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
@@ -190,8 +196,12 @@ fn a_run_of_good_and_bad_requests_gives_no_secret_away() {
 /// Runs a config that cannot be used and looks at what it says.
 fn complains(hidden: &Hidden, case: &str, folder: &Path, toml: &str) {
     std::fs::write(folder.join("config.toml"), toml).unwrap();
-    for command in [&["run"][..], &["health"], &["token", "mint", "--user", "u", "--valid-for", "1d", "--purpose", "p"]]
-    {
+    for command in [
+        &["run"][..],
+        &["health"],
+        &["report"],
+        &["token", "mint", "--user", "u", "--valid-for", "1d", "--purpose", "p"],
+    ] {
         let ended = run(command, folder);
         assert_eq!(ended.code, Some(2), "{case} {command:?}: {}{}", ended.out, ended.err);
         hidden.check(case, &format!("{}{}", ended.out, ended.err));
