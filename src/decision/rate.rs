@@ -12,8 +12,8 @@
 //!   who have spent most are forgotten last, so a flood of newcomers frees no spender.
 //! - Workers that all see a caller's very first request at the same instant may each give it a bucket, of which one is
 //!   kept: that caller gets at most one request more for each further worker.
-//! - A stored moment that lies further ahead than a whole bucket cannot be, unless the clock was set back, and counts
-//!   for nothing.
+//! - A stored moment that lies further ahead than a whole bucket and a second cannot be, unless the clock was set back,
+//!   and counts for nothing. The second is for workers that read the clock, and come here only after others did.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -84,6 +84,8 @@ const SLOTS: usize = 65_536;
 const CHOICE: usize = 8;
 /// Ticks that no bucket takes to be full: what lies further ahead is past.
 const HORIZON: u64 = 2 * ticks(Rate::LONGEST);
+/// How much earlier than another a worker may have read the clock.
+const APART: u64 = ticks(Duration::from_secs(1));
 
 #[allow(clippy::cast_possible_truncation, reason = "modulo 2^56 is what a moment is")]
 const fn ticks(length: Duration) -> u64 {
@@ -207,7 +209,7 @@ pub enum Key<'k> {
 fn find(slots: &[Slot], caller: Caller, now: u64, whole: u64) -> Option<(&Slot, u64, u64)> {
     let own = slots.iter().filter(|slot| slot.caller.load(Ordering::Relaxed) == caller.0).filter_map(|slot| {
         let seen = slot.full_at.load(Ordering::Relaxed);
-        (seen & !MOMENT == caller.mark()).then_some((slot, seen, ahead(seen, now, whole)))
+        (seen & !MOMENT == caller.mark()).then_some((slot, seen, ahead(seen, now, whole + APART)))
     });
     own.max_by_key(|(_, _, short)| *short)
 }

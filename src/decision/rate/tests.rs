@@ -79,6 +79,19 @@ fn a_clock_that_is_set_back_locks_nobody_out() {
 }
 
 #[test]
+fn a_worker_whose_clock_was_read_a_little_earlier_fills_no_bucket() {
+    for (requests, milliseconds) in [(1, 10), (3, 1000), (100, 86_400_000)] {
+        let (rates, rate) = (Rates::default(), rate(Per::Address, requests, milliseconds));
+        for _ in 0..requests {
+            assert_eq!(take(&rates, &rate, client(1), 0.0), Ok(()));
+        }
+        for earlier in [0.000_001, 0.001, 0.2, 0.9] {
+            assert!(take(&rates, &rate, client(1), -earlier).is_err(), "{rate}, {earlier}");
+        }
+    }
+}
+
+#[test]
 fn callers_beyond_the_table_are_forgotten_in_their_favour() {
     let (rates, rate) = (Rates::default(), rate(Per::Address, 1, 3_600_000));
     let callers = 4 * u32::try_from(SLOTS).unwrap();
