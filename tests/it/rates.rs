@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use serde_json::json;
 use waxseal::time::{Clock, UnixSeconds};
 
-use crate::client::{Response, ask};
+use crate::client::{Client, Response, ask, request};
 use crate::harness::{Sidecar, eventually};
 use crate::tokens::{bearer, expired, hotwax_issuer, now, signed, signed_with};
 use crate::upstream::Upstream;
@@ -221,4 +221,35 @@ fn in_report_mode_it_passes_without_saying_who_it_is() {
         (&line["verdict"], &line["code"], &line["status"]),
         (&json!("report"), &json!("rate_exceeded"), &json!(200))
     );
+    let report = eventually("the list of who would be refused", || {
+        let report = ask(sidecar.admin, "GET", "/report", &[], "").text();
+        report.contains("route watched: rate_exceeded, 2 requests\n").then_some(report)
+    });
+    assert!(report.contains("       2  subject boomi of hotwax, first "), "{report}");
+}
+
+#[test]
+fn workers_together_let_no_more_through_than_they_may() {
+    let upstream = Upstream::friendly();
+    let sidecar = Sidecar::start(&format!(
+        "unmatched = \"open\"\n{}workers = 4\n[[route]]\npath = \"/x\"\naccess = \"open\"\n\
+         rate = {{ per = \"address\", requests = 40, window = \"1h\" }}\n",
+        upstream.line()
+    ));
+    let passed = AtomicI64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut client = Client::connect(sidecar.address);
+                for _ in 0..40 {
+                    let status = client.send(&request("GET", "/x", &[], "")).response(false).status;
+                    assert!(matches!(status, 200 | 429), "{status}");
+                    passed.fetch_add(i64::from(status == 200), Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    // One more for each further worker that met the very first requests at the same instant.
+    let passed = passed.into_inner();
+    assert!((40..=43).contains(&passed), "{passed}");
 }
