@@ -20,6 +20,7 @@ mod raw;
 mod reader;
 pub mod render;
 mod resolve;
+mod schema;
 mod shown;
 mod source;
 mod syntax;
@@ -31,6 +32,7 @@ use toml::de::DeTable;
 
 pub use case::{Case, Expect};
 pub use diagnostic::{Diagnostic, Report, Severity};
+pub use schema::schema;
 
 use crate::decision::snapshot::Snapshot;
 use crate::{admin, keys, net, proxy, telemetry, upstream};

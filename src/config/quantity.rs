@@ -109,13 +109,19 @@ impl fmt::Display for Size {
     }
 }
 
+/// The pattern of a number with one of these units.
+fn unit_pattern(units: &[(&str, u64)]) -> String {
+    let units: Vec<&str> = units.iter().map(|(unit, _)| *unit).collect();
+    format!("^[0-9]+({})$", units.join("|"))
+}
+
 impl JsonSchema for Time {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Duration".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d|w|y)$" })
+        json_schema!({ "type": "string", "pattern": unit_pattern(&TIMES), "examples": ["250ms", "30s", "90d"] })
     }
 }
 
@@ -125,7 +131,7 @@ impl JsonSchema for Size {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+(B|KiB|MiB|GiB)$" })
+        json_schema!({ "type": "string", "pattern": unit_pattern(&SIZES), "examples": ["64KiB", "16MiB"] })
     }
 }
 

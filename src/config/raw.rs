@@ -28,19 +28,22 @@ use super::reader::{Field, Many, Named, Table, words};
 /// The keys of the top level; one that stands in a table has slipped below its header.
 pub(super) const TOP_LEVEL: [&str; 4] = ["listen", "upstream", "unmatched", "workers"];
 
-/// The whole file.
+/// The settings of waxseal, a reverse-proxy authentication sidecar.
 #[derive(Debug, Default, JsonSchema)]
 pub(super) struct File {
     /// Where to listen: `host:port`, `[v6]:port`, `unix:/path` (cleartext), `https://host:port` (needs `[tls]`); one
     /// or a list. Required.
+    #[schemars(extend("examples" = ["0.0.0.0:8080", "unix:/run/waxseal.sock", ["0.0.0.0:8080", "https://0.0.0.0:8443"]]))]
     pub(super) listen: Field<Many<String>>,
     /// Where allowed requests go: a URL (`http://`, `https://`, `unix:/path`), a list of them, or a table. Required.
+    #[schemars(extend("examples" = ["http://127.0.0.1:8081", "unix:/run/oms/oms.sock"]))]
     pub(super) upstream: Field<Upstream>,
     /// What happens to a request that no route names: `"open"`, `"protected"` or `"deny"`. Required: there is no silent
     /// default.
     #[schemars(schema_with = "words::<Access>")]
     pub(super) unmatched: Field<Access>,
     /// Data threads. Default: the CPU limit of the container, or the number of cores.
+    #[schemars(extend("minimum" = 1, "maximum" = 1024))]
     pub(super) workers: Field<usize>,
     /// TLS for the `https://` addresses of `listen`. Default: none.
     pub(super) tls: Field<Tls>,

@@ -242,7 +242,7 @@ impl<T: Choice> Read for T {
 /// The schema of a [`Choice`].
 pub(super) fn words<T: Choice>(_: &mut SchemaGenerator) -> Schema {
     let words: Vec<&str> = T::WORDS.iter().map(|(word, _)| *word).collect();
-    json_schema!({ "enum": words })
+    json_schema!({ "type": "string", "enum": words })
 }
 
 /// One value or a list of at least one.
@@ -464,6 +464,10 @@ fn one_or_list<T: JsonSchema>(generator: &mut SchemaGenerator, least: usize) -> 
 }
 
 impl<T: JsonSchema> JsonSchema for Many<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
     fn schema_name() -> Cow<'static, str> {
         format!("OneOrMore{}", T::schema_name()).into()
     }
@@ -474,6 +478,10 @@ impl<T: JsonSchema> JsonSchema for Many<T> {
 }
 
 impl<T: JsonSchema> JsonSchema for List<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
     fn schema_name() -> Cow<'static, str> {
         format!("Any{}", T::schema_name()).into()
     }
@@ -484,12 +492,16 @@ impl<T: JsonSchema> JsonSchema for List<T> {
 }
 
 impl<T: JsonSchema> JsonSchema for Named<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
     fn schema_name() -> Cow<'static, str> {
         format!("Named{}", T::schema_name()).into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let value = generator.subschema_for::<T>();
-        json_schema!({ "type": "object", "additionalProperties": value })
+        json_schema!({ "type": "object", "propertyNames": { "minLength": 1 }, "additionalProperties": value })
     }
 }

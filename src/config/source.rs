@@ -64,10 +64,14 @@ impl JsonSchema for Source {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let text = json_schema!({ "type": "string" });
         json_schema!({
+            "description": "A value that is read from a file or a variable, and trimmed of white space at both ends.",
             "type": "object",
-            "properties": { "file": text, "env": text, "text": text },
+            "properties": {
+                "file": { "type": "string", "description": "The path of a file, from the folder of the config file." },
+                "env": { "type": "string", "description": "The name of an environment variable." },
+                "text": { "type": "string", "description": "The value itself, for trying out." },
+            },
             "additionalProperties": false,
             "minProperties": 1,
             "maxProperties": 1,

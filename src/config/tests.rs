@@ -3,6 +3,7 @@
 mod complaints;
 mod good;
 mod laws;
+mod schema;
 mod shipped;
 
 use std::path::{Path, PathBuf};
@@ -52,7 +53,9 @@ impl Desk {
 
     /// The settings of the three keys and more.
     fn good(&self, more: &str) -> Config {
-        self.parse(&format!("{TOP}{more}")).unwrap_or_else(|report| panic!("{more}\n{report}"))
+        let text = format!("{TOP}{more}");
+        assert_eq!(schema::complaints(&text), Vec::<String>::new(), "{more}");
+        self.parse(&text).unwrap_or_else(|report| panic!("{more}\n{report}"))
     }
 }
 

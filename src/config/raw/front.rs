@@ -6,7 +6,7 @@ use super::super::diagnostic::Notes;
 use super::super::reader::{Choice, Field, List, Node, Read, Table, words};
 use crate::proxy::Style;
 
-/// `[answers]`
+/// The form of waxseal's own answers.
 #[derive(Clone, Debug, Default, JsonSchema)]
 pub(crate) struct Answers {
     /// `"problem"` (RFC 9457), or `"hotwax"`: a plain JSON object with the fields that HotWax, OFBiz and Moqui clients
@@ -46,11 +46,12 @@ impl Read for Answers {
     }
 }
 
-/// `[cors]`
+/// Which origins may read waxseal's own answers.
 #[derive(Clone, Debug, Default, JsonSchema)]
 pub(crate) struct Cors {
     /// Which origins may read waxseal's own answers: `https://oms.example`, `https://*.hotwax.io`,
     /// `http://localhost:*`. Default: none.
+    #[schemars(extend("examples" = [["https://*.hotwax.io", "http://localhost:*"]]))]
     pub(crate) origins: Field<List<String>>,
     /// Whether preflights pass to the upstream (`"pass"`) or are answered here (`"answer"`). Default `"pass"`.
     #[schemars(schema_with = "words::<Preflight>")]
@@ -79,13 +80,15 @@ impl Read for Cors {
     }
 }
 
-/// `[forwarded]`
+/// Whose word about the client is believed.
 #[derive(Clone, Debug, Default, JsonSchema)]
 pub(crate) struct Forwarded {
     /// Peers whose `X-Forwarded-*` and `Forwarded` are believed: addresses, networks (`10.0.0.0/8`), and `"unix"`.
     /// Default: none.
+    #[schemars(extend("examples" = [["10.0.0.0/8"], ["unix"]]))]
     pub(crate) trust: Field<List<String>>,
-    /// Whether these peers speak the PROXY protocol. Default false.
+    /// Whether these peers speak the PROXY protocol: not in this version yet. Default false.
+    #[schemars(extend("const" = false))]
     pub(crate) proxy_protocol: Field<bool>,
 }
 

@@ -9,31 +9,42 @@ use super::super::diagnostic::Notes;
 use super::super::quantity::Time;
 use super::super::reader::{Choice, Field, List, Many, Node, Read, Table, words};
 use super::super::source::Source;
+use crate::decision::keys::Algorithm;
 use crate::secret::Secret;
 
 /// One issuer. Its keys come from exactly one of `secret`, `pem` and `jwks`.
 #[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(extend(
+    "oneOf" = [{ "required": ["secret"] }, { "required": ["pem"] }, { "required": ["jwks"] }],
+    "dependentRequired" = { "encoding": ["secret"], "salt": ["secret"], "short_key": ["secret"] },
+))]
 pub(crate) struct Issuer {
     /// The `iss` of its tokens, text or list. Default: `iss` is not looked at.
+    #[schemars(extend("examples" = ["https://idp.example/"]))]
     pub(crate) issuer: Field<Many<String>>,
     /// Audiences of which one must be in `aud`, text or list. Default: `aud` is not looked at.
     pub(crate) audience: Field<Many<String>>,
     /// The shared secret it signs with: `{ file = "…" }`, `{ env = "…" }` or, for trying out, `{ text = "…" }`.
+    #[schemars(extend("examples" = [{ "file": "/run/secrets/hotwax/jwtKey.txt" }, { "env": "HOTWAX_JWT_KEY" }]))]
     pub(crate) secret: Field<Source>,
     /// How the bytes of the secret are written: `"utf8"`, `"base64"` or `"hex"`. Default `"utf8"`.
     #[schemars(schema_with = "words::<Encoding>")]
     pub(crate) encoding: Field<Encoding>,
     /// A salt before the secret, applied as OFBiz does. Default: none.
     pub(crate) salt: Field<Salt>,
-    /// Its public key: the path of a PEM file.
+    /// Its public key: the path of a PEM file, its text, or `{ file = "…" }`.
+    #[schemars(extend("examples" = ["/run/secrets/partners/public.pem"]))]
     pub(crate) pem: Field<Pem>,
     /// Its keys as a JWK Set: `{ file = "…" }`.
+    #[schemars(extend("examples" = [{ "file": "/run/secrets/partners/jwks.json" }]))]
     pub(crate) jwks: Field<Jwks>,
     /// The key id of `secret` or `pem`; a token that names another is refused. Default: the token's is not looked at.
     pub(crate) kid: Field<String>,
     /// The algorithms it signs with. Default by key: a secret `HS512`, RSA `RS256`, EC by its curve, Ed25519 `EdDSA`.
+    #[schemars(schema_with = "algorithms")]
     pub(crate) algorithms: Field<Many<String>>,
     /// The claim that names the subject. Default `"sub"`; HotWax, OFBiz and Moqui use `"userLoginId"`.
+    #[schemars(extend("examples" = ["userLoginId", "/user/id"]))]
     pub(crate) subject: Field<String>,
     /// Allowed clock difference at `exp`, `nbf` and `iat`. Default `"0s"`.
     pub(crate) leeway: Field<Time>,
@@ -46,6 +57,12 @@ pub(crate) struct Issuer {
     /// `"accept"`: take an HMAC key shorter than the hash. Default: it is refused.
     #[schemars(schema_with = "words::<ShortKey>")]
     pub(crate) short_key: Field<ShortKey>,
+}
+
+/// The schema of algorithms: by name, one or several.
+fn algorithms(_: &mut SchemaGenerator) -> Schema {
+    let one = json_schema!({ "type": "string", "enum": Algorithm::ALL.map(Algorithm::name) });
+    json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
 }
 
 /// How the bytes of a secret are written.
@@ -163,6 +180,10 @@ impl Read for Issuer {
 }
 
 impl JsonSchema for Salt {
+    fn inline_schema() -> bool {
+        true
+    }
+
     fn schema_name() -> Cow<'static, str> {
         "Salt".into()
     }
@@ -173,6 +194,10 @@ impl JsonSchema for Salt {
 }
 
 impl JsonSchema for Pem {
+    fn inline_schema() -> bool {
+        true
+    }
+
     fn schema_name() -> Cow<'static, str> {
         "Pem".into()
     }

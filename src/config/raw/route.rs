@@ -20,10 +20,13 @@ pub(crate) struct Route {
     pub(crate) name: Field<String>,
     /// Path or list, written decoded: `*` is one segment or a part of one, `**` any number of segments at the end.
     /// Required.
+    #[schemars(extend("examples" = ["/api/service/**", ["/api/updateInventory", "/api/*/orders"]]))]
     pub(crate) path: Field<Many<String>>,
     /// Methods. Default: all.
+    #[schemars(extend("examples" = [["GET", "POST"]]))]
     pub(crate) method: Field<Many<String>>,
     /// Hosts, `*.` before one for everything below it. Default: all.
+    #[schemars(extend("examples" = ["oms.example", "*.hotwax.io"]))]
     pub(crate) host: Field<Many<String>>,
     /// `"protected"`, `"open"` or `"deny"`. Default `"protected"`.
     #[schemars(schema_with = "words::<Access>")]
@@ -36,6 +39,7 @@ pub(crate) struct Route {
     pub(crate) scope: Field<Many<String>>,
     /// Claims, by name or JSON pointer, and the texts of which one must fit; `*` is any run of characters. Default:
     /// none.
+    #[schemars(extend("examples" = [{ "userLoginId": ["boomi", "pos-*"], "/realm/roles": "orders" }]))]
     pub(crate) claim: Field<Named<Many<String>>>,
     /// Where the token may be: `"header"`, `"cookie:NAME"`, `"query:NAME"`, `"header:NAME"`. Default `["header"]`.
     pub(crate) token: Field<Many<String>>,
@@ -87,11 +91,13 @@ impl Choice for ModeWord {
 #[derive(Clone, Debug, Default, JsonSchema)]
 pub(crate) struct Forward {
     /// Headers to set, and the claims they are made of. Default: none.
+    #[schemars(extend("examples" = [{ "X-Auth-User": "userLoginId" }]))]
     pub(crate) claims: Field<Named<String>>,
     /// Whether the token goes up (`"keep"`) or stays here (`"strip"`). Default `"keep"`.
     #[schemars(schema_with = "words::<Authorization>")]
     pub(crate) authorization: Field<Authorization>,
     /// Further headers to remove. Default: none.
+    #[schemars(extend("examples" = [["Cookie", "api_key"]]))]
     pub(crate) strip: Field<List<String>>,
 }
 
@@ -182,6 +188,10 @@ impl Read for Route {
 }
 
 impl JsonSchema for Routes {
+    fn inline_schema() -> bool {
+        true
+    }
+
     fn schema_name() -> Cow<'static, str> {
         "Routes".into()
     }

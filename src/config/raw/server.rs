@@ -9,18 +9,20 @@ use super::super::reader::{Choice, Field, Node, Read, Table, words};
 use super::super::source::Source;
 use crate::telemetry::LogFormat;
 
-/// `[tls]`
+/// TLS for the `https://` addresses of `listen`.
 #[derive(Clone, Debug, Default, JsonSchema)]
 pub(crate) struct Tls {
     /// PEM file: the certificate, then its issuers. Required.
+    #[schemars(extend("examples" = ["/run/secrets/tls/tls.crt"]))]
     pub(crate) cert: Field<String>,
     /// PEM file: the private key. Required.
+    #[schemars(extend("examples" = ["/run/secrets/tls/tls.key"]))]
     pub(crate) key: Field<String>,
     /// The oldest TLS that is spoken: `"1.2"` or `"1.3"`. Default `"1.2"`.
     #[schemars(schema_with = "words::<TlsVersion>")]
     pub(crate) min_version: Field<TlsVersion>,
-    /// Whether clients show certificates. Default `"off"`.
-    #[schemars(schema_with = "words::<ClientAuth>")]
+    /// Whether clients show certificates: `"off"`; others are not in this version yet. Default `"off"`.
+    #[schemars(schema_with = "words::<ClientAuth>", extend("enum" = ["off"]))]
     pub(crate) client_auth: Field<ClientAuth>,
 }
 
@@ -68,12 +70,13 @@ impl Read for Tls {
     }
 }
 
-/// `[limits]`
+/// How much and how long.
 #[derive(Clone, Debug, Default, JsonSchema)]
 pub(crate) struct Limits {
     /// Size of a request head. Default `"32KiB"`.
     pub(crate) header_size: Field<Size>,
     /// Fields of a request head. Default 100.
+    #[schemars(extend("minimum" = 1))]
     pub(crate) headers: Field<usize>,
     /// How long a request head may take to arrive. Default `"10s"`.
     pub(crate) header_timeout: Field<Time>,
@@ -86,8 +89,10 @@ pub(crate) struct Limits {
     /// How long a kept-alive connection may be silent between requests. Default `"75s"`.
     pub(crate) idle_timeout: Field<Time>,
     /// Connections at a time. Default: 20000, or 40 % of the descriptor limit where that is less.
+    #[schemars(extend("minimum" = 1))]
     pub(crate) connections: Field<usize>,
     /// Streams at a time on one HTTP/2 connection. Default 100.
+    #[schemars(extend("minimum" = 1))]
     pub(crate) streams: Field<usize>,
 }
 
@@ -110,7 +115,7 @@ impl Read for Limits {
     }
 }
 
-/// `[paths]`
+/// How paths are read.
 #[derive(Clone, Debug, Default, JsonSchema)]
 pub(crate) struct Paths {
     /// Whether every path is refused where anything but one UTF-8 percent-decoding could change what it means.
@@ -127,14 +132,16 @@ impl Read for Paths {
     }
 }
 
-/// `[admin]`
+/// The listener for the operator.
 #[derive(Clone, Debug, Default, JsonSchema)]
 pub(crate) struct Admin {
     /// Where the operator's front listens. Default `"127.0.0.1:9090"`; beyond loopback it needs `token`.
     pub(crate) listen: Field<String>,
     /// A second address with `/livez`, `/readyz` and `/metrics` alone, for kubelet and Prometheus. Default: none.
+    #[schemars(extend("examples" = ["0.0.0.0:9091"]))]
     pub(crate) probes: Field<String>,
     /// The Bearer token that the front at `listen` demands: `{ file = "…" }` or `{ env = "…" }`. Default: none.
+    #[schemars(extend("examples" = [{ "file": "/run/secrets/admin/token" }]))]
     pub(crate) token: Field<Source>,
     /// Whether the process is ready before every issuer has its keys. Default true.
     pub(crate) ready_without_keys: Field<bool>,
@@ -155,7 +162,7 @@ impl Read for Admin {
     }
 }
 
-/// `[log]`
+/// What is logged.
 #[derive(Clone, Debug, Default, JsonSchema)]
 pub(crate) struct Log {
     /// `"json"`, one object a line, or `"text"`, for the eye. Default `"json"`.
@@ -192,7 +199,7 @@ impl Read for Log {
     }
 }
 
-/// `[drain]`
+/// How to stop.
 #[derive(Clone, Debug, Default, JsonSchema)]
 pub(crate) struct Drain {
     /// From "not ready" to the end of accepting. Default `"0s"`.
@@ -210,7 +217,7 @@ impl Read for Drain {
     }
 }
 
-/// `[memo]`
+/// What is remembered of tokens that were proven.
 #[derive(Clone, Debug, Default, JsonSchema)]
 pub(crate) struct Memo {
     /// Proven tokens that a worker remembers. Default 10000; 0 turns the memo off.

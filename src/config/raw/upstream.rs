@@ -14,9 +14,13 @@ pub(crate) struct Upstream(pub(crate) Server);
 
 /// The table of an upstream.
 #[derive(Clone, Debug, Default, JsonSchema)]
-#[schemars(rename = "UpstreamTable")]
+#[schemars(
+    rename = "UpstreamTable",
+    extend("dependentRequired" = { "client_cert": ["client_key"], "client_key": ["client_cert"] }),
+)]
 pub(crate) struct Server {
     /// Its URL, or a list of URLs that are used in turn: `http://`, `https://`, `unix:/path`. Required.
+    #[schemars(extend("examples" = ["http://127.0.0.1:8081", ["http://10.0.0.1:8081", "http://10.0.0.2:8081"]]))]
     pub(crate) url: Field<Many<String>>,
     /// How long making a connection may take, TLS included. Default `"5s"`.
     pub(crate) connect_timeout: Field<Time>,
@@ -25,12 +29,14 @@ pub(crate) struct Server {
     /// How long a connection may lie unused. Default `"4s"`: below every common server's own.
     pub(crate) idle_timeout: Field<Time>,
     /// PEM file of the authorities to trust instead of the system's. Default: the system's and the built-in ones.
+    #[schemars(extend("examples" = ["/run/secrets/upstream/ca.pem"]))]
     pub(crate) ca: Field<String>,
     /// PEM file of a client certificate. Default: none. With `client_key`.
     pub(crate) client_cert: Field<String>,
-    /// PEM file of its private key.
+    /// PEM file of its private key. Default: none. With `client_cert`.
     pub(crate) client_key: Field<String>,
     /// The name to ask for and to check in TLS. Default: the URL's host.
+    #[schemars(extend("examples" = ["oms.internal"]))]
     pub(crate) server_name: Field<String>,
     /// Which `Host` it receives: the client's (`"preserve"`) or its own (`"upstream"`). Default `"preserve"`.
     #[schemars(schema_with = "words::<HostMode>")]
