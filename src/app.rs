@@ -117,7 +117,7 @@ impl App {
             false => AccessLog::off(),
         };
         let readiness = Readiness::default();
-        let (drain_settings, memo, shown) = (config.net.drain, config.memo, config.shown);
+        let (drain_settings, memo, read) = (config.net.drain, config.memo, config.clone());
         let live = Live::new(first_epoch(config.upstreams, config.snapshot, config.proxy, &metrics)?);
         let (reports, collector, book) = report::open(clock.now());
         let in_force = live.clone();
@@ -125,7 +125,7 @@ impl App {
             settings: config.admin,
             metrics: Arc::clone(&metrics),
             readiness: readiness.clone(),
-            running_config: Arc::new(move || shown.clone()),
+            running_config: Arc::new(move || read.effective().tree()),
             report: Arc::new(move || book.report(reporting(&in_force.epoch().snapshot))),
         };
         // Beside the epoch: a change of the config empties no bucket and fills none.

@@ -6,10 +6,11 @@
 //! is an open door.
 //!
 //! The environment and the files of secrets are read here and nowhere below. No secret gets into a complaint, a warning
-//! or the shown settings.
+//! or the settings in effect as they are told.
 
 mod case;
 mod diagnostic;
+mod effective;
 mod excerpt;
 mod foreign;
 mod intake;
@@ -32,11 +33,13 @@ use toml::de::DeTable;
 
 pub use case::{Case, Expect};
 pub use diagnostic::{Diagnostic, Report, Severity};
+pub use effective::Effective;
 pub use schema::schema;
 
 use crate::decision::snapshot::Snapshot;
 use crate::{admin, keys, net, proxy, telemetry, upstream};
 use diagnostic::Notes;
+use effective::Written;
 use source::Outside;
 
 /// Everything that a file says, good and complete.
@@ -62,8 +65,8 @@ pub struct Config {
     pub cases: Vec<Case>,
     /// What the operator should know, in the order of the file.
     pub warnings: Vec<Diagnostic>,
-    /// The settings in effect as JSON, secrets hidden.
-    pub shown: String,
+    /// What it was read from.
+    written: Written,
 }
 
 /// What a worker remembers of proven tokens.
@@ -95,7 +98,8 @@ pub fn parse(text: &str, file: &Path, env: &dyn Fn(&str) -> Option<String>) -> R
     let (tree, errors) = DeTable::parse_recoverable(text);
     let raw = raw::File::read(tree.get_ref(), &mut notes);
     let outside = Outside { folder: file.parent().unwrap_or(Path::new("")).to_owned(), env };
-    let config = resolve::resolve(&raw, &mut resolve::Context { notes: &mut notes, outside: &outside });
+    let written = Written::new(text, file);
+    let config = resolve::resolve(&raw, written, &mut resolve::Context { notes: &mut notes, outside: &outside });
     syntax::complain(&errors, &mut notes);
     let warnings = notes.finish()?;
     match config {

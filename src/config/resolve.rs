@@ -18,14 +18,16 @@ use std::sync::Arc;
 
 use super::Config;
 use super::diagnostic::Notes;
+use super::effective::Written;
 use super::raw;
 use super::reader::{At, Field};
-use super::shown;
 use super::source::Outside;
 use crate::decision::claims::ClaimPath;
 use crate::decision::forwarding::HeaderRules;
 use crate::decision::snapshot::Snapshot;
 use crate::net;
+
+pub(super) use server::CONNECTIONS;
 
 /// What resolving looks at besides the file, and where it complains.
 pub(super) struct Context<'c, 't> {
@@ -36,7 +38,7 @@ pub(super) struct Context<'c, 't> {
 }
 
 /// Resolves the whole file. `None` where routes could not be put in order; that was complained of.
-pub(super) fn resolve(file: &raw::File, cx: &mut Context<'_, '_>) -> Option<Config> {
+pub(super) fn resolve(file: &raw::File, written: Written, cx: &mut Context<'_, '_>) -> Option<Config> {
     require(file, cx.notes);
     let listen = listen::listen(file, cx);
     let admin = server::admin(&file.admin, &listen, cx);
@@ -64,7 +66,7 @@ pub(super) fn resolve(file: &raw::File, cx: &mut Context<'_, '_>) -> Option<Conf
         strict_paths: file.paths.get().is_some_and(|paths| paths.strict.or(false)),
         routes: Arc::new(routes),
     };
-    let mut config = Config {
+    Some(Config {
         net,
         proxy,
         telemetry: server::log(&file.log),
@@ -75,10 +77,8 @@ pub(super) fn resolve(file: &raw::File, cx: &mut Context<'_, '_>) -> Option<Conf
         snapshot,
         cases,
         warnings: Vec::new(),
-        shown: String::new(),
-    };
-    config.shown = shown::text(&config, file);
-    Some(config)
+        written,
+    })
 }
 
 /// The keys without which there is nothing to do.

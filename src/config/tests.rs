@@ -1,6 +1,7 @@
 //! Whole files: good ones, bad ones, and any bytes at all.
 
 mod complaints;
+mod effective;
 mod good;
 mod laws;
 mod schema;

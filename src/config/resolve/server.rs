@@ -32,7 +32,7 @@ const BODY_STALL: Duration = Duration::from_secs(60);
 /// A little above the minute that most clients and balancers keep a connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// Where the memory of a small container ends.
-const CONNECTIONS: usize = 20_000;
+pub(in crate::config) const CONNECTIONS: usize = 20_000;
 /// What browsers and gRPC clients ask for.
 const STREAMS: usize = 100;
 /// RFC 9113 section 5.1.1.

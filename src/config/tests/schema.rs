@@ -123,11 +123,9 @@ fn documented(schema: &Value) -> BTreeMap<(String, String), Value> {
     };
     let mut top = schema.clone();
     let properties = top["properties"].as_object_mut().unwrap();
-    for (key, section, definition) in [
-        ("issuer", "[issuer.NAME]", "Issuer"),
-        ("route", "[[route]]", "Route"),
-        ("test", "[[test]]", "Test"),
-    ] {
+    for (key, section, definition) in
+        [("issuer", "[issuer.NAME]", "Issuer"), ("route", "[[route]]", "Route"), ("test", "[[test]]", "Test")]
+    {
         properties.remove(key).unwrap();
         add(section, &schema["$defs"][definition]);
     }

@@ -5,7 +5,7 @@ use crate::decision::policy::Policy;
 use crate::proxy::Style;
 
 /// The file with its secrets in the desk's folder.
-fn shipped(desk: &Desk) -> String {
+pub(super) fn shipped(desk: &Desk) -> String {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml")).unwrap();
     for (path, file) in [
         ("hotwax/jwtKey.txt", "key"),
@@ -22,6 +22,13 @@ fn shipped(desk: &Desk) -> String {
         std::fs::copy(desk.path(file), target).unwrap();
     }
     text.replace("/run/secrets", desk.path("run").to_str().unwrap())
+}
+
+/// The file with every setting that it offers.
+pub(super) fn whole(desk: &Desk) -> String {
+    let text = shipped(desk);
+    let lines: Vec<&str> = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect();
+    lines.join("\n")
 }
 
 #[test]
@@ -41,9 +48,7 @@ fn as_it_is() {
 #[test]
 fn with_every_setting_that_it_offers() {
     let desk = Desk::new();
-    let text: Vec<String> =
-        shipped(&desk).lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned()).collect();
-    let config = desk.parse(&text.join("\n")).unwrap_or_else(|report| panic!("{report}"));
+    let config = desk.parse(&whole(&desk)).unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(config.snapshot.routes.routes().len(), 8);
     assert_eq!(config.issuers.len(), 2);
     assert!(config.net.tls.is_some() && config.admin.probes.is_some());

@@ -1,0 +1,63 @@
+//! The settings in effect of the issuers.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::raw::{Encoding, Issuer as RawIssuer, Pem};
+use super::super::{Config, raw};
+use super::{Gathered, HIDDEN, Origin, Section, Table, source, time, word};
+use crate::decision::keys::Issuer;
+
+/// All issuers, in the order of the file.
+pub(super) fn issuers(config: &Config, file: &raw::File, all: &mut Gathered<'_>) {
+    let raw = file.issuer.get().map(|named| named.0.as_slice()).unwrap_or_default();
+    for (settings, (name, raw)) in config.issuers.iter().zip(raw) {
+        if let Some(raw) = raw.get() {
+            let mut section = all.of(Table::Issuer(name.value.clone()));
+            keys(raw, &mut section);
+            rules(&settings.issuer, raw, &mut section);
+        }
+    }
+}
+
+/// Where its keys come from, and what belongs to them.
+fn keys(raw: &RawIssuer, section: &mut Section<'_, '_>) {
+    if let Some(secret) = raw.secret.get() {
+        section.add("secret", &raw.secret, source(secret));
+        section.add("encoding", &raw.encoding, word(raw.encoding.or(Encoding::Utf8)));
+        section.maybe("salt", &raw.salt, raw.salt.get().map(|_| HIDDEN), "none");
+        let short_key = raw.short_key.get().map(|accept| word(*accept));
+        section.maybe("short_key", &raw.short_key, short_key, "a short key is refused");
+    }
+    if let Some(pem) = raw.pem.get() {
+        let value = match pem {
+            Pem::File(path) => json!({ "file": path }),
+            Pem::Source(from) => source(from),
+        };
+        section.add("pem", &raw.pem, value);
+    }
+    if let Some(file) = raw.jwks.get().and_then(|jwks| jwks.file.get()) {
+        section.add("jwks", &raw.jwks, json!({ "file": file }));
+    } else {
+        section.maybe("kid", &raw.kid, raw.kid.get().cloned(), "the token's `kid` is not looked at");
+    }
+}
+
+/// What its tokens must be like.
+fn rules(issuer: &Issuer, raw: &RawIssuer, section: &mut Section<'_, '_>) {
+    let some = |texts: &[Box<str>]| (!texts.is_empty()).then(|| json!(texts));
+    section.maybe("issuer", &raw.issuer, some(&issuer.issuers), "`iss` is not looked at");
+    section.maybe("audience", &raw.audience, some(&issuer.audiences), "`aud` is not looked at");
+    let algorithms: Vec<_> = issuer.algorithms.iter().map(|algorithm| algorithm.name()).collect();
+    section.add_or("algorithms", &raw.algorithms, algorithms, Origin::Found("the key"));
+    section.add("subject", &raw.subject, issuer.subject.as_str());
+    section.add("leeway", &raw.leeway, time(Duration::try_from_secs_f64(issuer.leeway).unwrap_or_default()));
+    let longest = issuer.max_lifetime.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).map(time);
+    section.maybe("max_lifetime", &raw.max_lifetime, longest, "any");
+    let require: Vec<_> = issuer.require.iter().map(|path| path.as_str()).collect();
+    section.add("require", &raw.require, require);
+    let names = issuer.types.names.iter().map(|name| &**name);
+    let types: Vec<_> = issuer.types.absent.then_some("").into_iter().chain(names).collect();
+    section.add("types", &raw.types, types);
+}
