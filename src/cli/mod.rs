@@ -5,8 +5,11 @@
 
 mod ask;
 mod check;
+mod completions;
 mod explain;
 mod health;
+mod help;
+mod man;
 mod report;
 mod run;
 mod token;
@@ -16,7 +19,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use serde::Serialize;
 
 use crate::config::render;
@@ -40,7 +43,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve.
+    /// Serve by a config until a signal says otherwise.
+    #[command(after_help = "Examples:\n  waxseal run\n  waxseal run --config /etc/waxseal/config.toml")]
     Run(ConfigFile),
     /// Tell everything that is wrong with a config, or weak in it.
     Check(check::Check),
@@ -49,18 +53,24 @@ enum Command {
     /// Exit code 0: it would pass; 1: it would be refused; 2: it could not be judged.
     Explain(explain::Explain),
     /// Show the main job: a sample OMS, the shipped routes in front of it, a fresh key and a token.
+    #[command(after_help = "Examples:\n  waxseal demo\n  waxseal demo --once")]
     Demo {
-        /// Play one refusal and one pass over real sockets, print what happened, and end.
+        /// Play one refusal and one pass over real sockets, print what happened, and end; without it, run until Ctrl-C.
         #[arg(long)]
         once: bool,
     },
     /// Ask the running process whether it is ready: the probe of a container without a shell.
+    #[command(after_help = "Examples:\n  waxseal health\n  waxseal health --config /etc/waxseal/config.toml")]
     Health(ConfigFile),
     /// Say who would be refused by the routes in report mode, and why.
     Report(report::Asked),
     /// Tokens, from a key of the config.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Print what a shell needs to complete the command line.
+    Completions(completions::Completions),
+    /// Print the manual page, of the whole or of one command.
+    Man(man::Manual),
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,8 +86,8 @@ enum TokenCommand {
 /// Which config is meant.
 #[derive(Debug, Args)]
 struct ConfigFile {
-    /// The config file; without it `config.toml` in the working directory.
-    #[arg(long = "config", value_name = "FILE", env = "WAXSEAL_CONFIG")]
+    /// The config file; without it `config.toml` in the working directory. Example: /etc/waxseal/config.toml
+    #[arg(long = "config", value_name = "FILE", env = "WAXSEAL_CONFIG", value_hint = ValueHint::FilePath)]
     file: Option<PathBuf>,
 }
 
@@ -125,7 +135,8 @@ impl ConfigFile {
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let matches = help::grouped(Arguments::command()).try_get_matches();
+    let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(told) => {
             // A wrong argument, or the help that was asked for.
@@ -143,6 +154,8 @@ pub fn main() -> ExitCode {
         Command::Report(asked) => report::report(&asked),
         Command::Token(TokenCommand::Mint(mint)) => token::mint(&mint),
         Command::Token(TokenCommand::Inspect(asked)) => token::inspect(&asked).and_then(passes),
+        Command::Completions(asked) => completions::completions(&asked),
+        Command::Man(asked) => man::man(&asked),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -198,5 +211,14 @@ fn tell(result: impl fmt::Display) -> Result<(), Failure> {
     match writeln!(anstream::stdout(), "{result}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(Failure::at_work),
+    }
+}
+
+/// Writes a whole document to standard output. Whoever has read enough of it may close the pipe.
+fn tell_all(document: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout();
+    match out.write_all(document).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::at_work(error)),
+        _ => Ok(()),
     }
 }

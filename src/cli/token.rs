@@ -13,19 +13,20 @@ use crate::time::Clock;
 
 /// What `token mint` is told.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  waxseal token mint --user boomi --valid-for 30d --purpose \"stock feed\"")]
 pub(super) struct Mint {
     #[command(flatten)]
     config: ConfigFile,
-    /// The issuer whose secret signs; may be left out where the config has one.
+    /// The issuer whose secret signs; may be left out where the config has one. Example: hotwax
     #[arg(long, value_name = "NAME")]
     issuer: Option<String>,
-    /// Whom the token speaks for: the user id of the OMS.
+    /// Whom the token speaks for: the user id of the OMS. Example: boomi
     #[arg(long, value_name = "USER")]
     user: String,
-    /// How long it is valid: 30d, 12h, 1y.
+    /// How long it is valid. Examples: 30d, 12h, 1y
     #[arg(long, value_name = "DURATION")]
     valid_for: String,
-    /// What it is for; written into the token.
+    /// What it is for; written into the token. Example: "stock feed"
     #[arg(long, value_name = "TEXT")]
     purpose: String,
 }

@@ -16,6 +16,7 @@ mod agreement;
 mod cli;
 mod client;
 mod explain;
+mod documents;
 mod faults;
 mod forwarding;
 mod harness;
