@@ -6,7 +6,7 @@ use clap::Command;
 
 /// The groups, and the commands in the order in which one meets them.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Begin", &["demo"]),
+    ("Begin", &["demo", "init"]),
     ("Understand a config", &["check", "explain"]),
     ("Serve", &["run", "health", "report"]),
     ("Tokens", &["token"]),

@@ -40,11 +40,12 @@ waxseal demo
 .RE
 .fi
 .PP
-Serve by a config:
+Write a first config and serve by it:
 .PP
 .nf
 .RS
-waxseal run \-\-config config.toml
+waxseal init
+waxseal run
 .RE
 .fi
 .PP

@@ -9,6 +9,7 @@ mod completions;
 mod explain;
 mod health;
 mod help;
+mod init;
 mod man;
 mod report;
 mod run;
@@ -59,6 +60,8 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
+    /// Write a first config, from a few questions or flags, and check it.
+    Init(Box<init::Init>),
     /// Ask the running process whether it is ready: the probe of a container without a shell.
     #[command(after_help = "Examples:\n  waxseal health\n  waxseal health --config /etc/waxseal/config.toml")]
     Health(ConfigFile),
@@ -120,8 +123,7 @@ impl ConfigFile {
         if self.file.is_none() && !file.exists() {
             return Err(Failure::at_start(format!(
                 "there is no {USUAL} in this directory, and neither --config nor WAXSEAL_CONFIG names another\n\
-                 `waxseal demo` shows waxseal without a config; the config.toml of the project is one to begin with\n\
-                 (`waxseal init`, which writes a first one, is not in this version yet)"
+                 `waxseal init` writes a first one; `waxseal demo` shows waxseal without a config"
             )));
         }
         Ok(file)
@@ -150,6 +152,7 @@ pub fn main() -> ExitCode {
         Command::Explain(asked) => explain::run(&asked).and_then(passes),
         Command::Check(asked) => check::check(&asked),
         Command::Demo { once } => demo::run(once, io::stdout()).map_err(Failure::AtStart),
+        Command::Init(asked) => init::init(&asked),
         Command::Health(file) => health::health(&file),
         Command::Report(asked) => report::report(&asked),
         Command::Token(TokenCommand::Mint(mint)) => token::mint(&mint),

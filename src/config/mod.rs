@@ -35,6 +35,7 @@ pub use case::{Case, Expect};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use effective::Effective;
 pub use schema::schema;
+pub use shown::{quoted, quoted_key};
 
 use crate::decision::snapshot::Snapshot;
 use crate::{admin, keys, net, proxy, telemetry, upstream};

@@ -105,7 +105,7 @@ fn header(table: &Table) -> String {
     match table {
         Table::Top => String::new(),
         Table::One(name) => format!("[{name}]"),
-        Table::Issuer(name) => format!("[issuer.{}]", key(name)),
+        Table::Issuer(name) => format!("[issuer.{}]", quoted_key(name)),
         Table::Route(_) => "[[route]]".to_owned(),
         Table::OfRoute(_, name) => format!("[route.{name}]"),
         Table::Test(_) => "[[test]]".to_owned(),
@@ -117,7 +117,7 @@ fn path(table: &Table) -> String {
     match table {
         Table::Top => String::new(),
         Table::One(name) => format!("{name}."),
-        Table::Issuer(name) => format!("issuer.{}.", key(name)),
+        Table::Issuer(name) => format!("issuer.{}.", quoted_key(name)),
         Table::Route(at) => format!("route[{at}]."),
         Table::OfRoute(at, name) => format!("route[{at}].{name}."),
         Table::Test(at) => format!("test[{at}]."),
@@ -131,21 +131,22 @@ fn value(of: &Value) -> String {
         Value::Array(members) => format!("[{}]", members.iter().map(value).collect::<Vec<_>>().join(", ")),
         Value::Object(members) if members.is_empty() => "{}".to_owned(),
         Value::Object(members) => {
-            let members: Vec<_> = members.iter().map(|(name, own)| format!("{} = {}", key(name), value(own))).collect();
+            let members: Vec<_> =
+                members.iter().map(|(name, own)| format!("{} = {}", quoted_key(name), value(own))).collect();
             format!("{{ {} }}", members.join(", "))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => of.to_string(),
     }
 }
 
-/// A key of TOML.
-fn key(name: &str) -> String {
+/// Any name as a key of TOML.
+pub fn quoted_key(name: &str) -> String {
     let bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     if bare { name.to_owned() } else { quoted(name) }
 }
 
 /// Any text as a basic string of TOML, on one line.
-pub(super) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     // The strings of JSON are such strings, but for one character that TOML wants escaped (DEL).
     Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }
@@ -157,7 +158,7 @@ mod tests {
     #[test]
     fn any_text_comes_back_from_its_quotes() {
         for text in ["", "plain", "a\"b\\c", "é\u{7f}\u{1}\n\r\t", "#'''\"\"\"", "\u{2028}\u{feff}"] {
-            let line = format!("{} = {}  # x", key(text), quoted(text));
+            let line = format!("{} = {}  # x", quoted_key(text), quoted(text));
             assert_eq!(line.lines().count(), 1, "{line:?}");
             let table: toml::Table = line.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
             assert_eq!(table.get(text).and_then(toml::Value::as_str), Some(text), "{line}");

@@ -30,7 +30,7 @@ fn run_without_a_config_says_what_to_do_and_exits_2() {
     let folder = tempfile::TempDir::new().unwrap();
     let ended = run(&["run"], folder.path());
     assert_eq!((ended.code, &*ended.out), (Some(2), ""), "{}", ended.err);
-    for words in ["config.toml", "--config", "WAXSEAL_CONFIG", "waxseal demo"] {
+    for words in ["config.toml", "--config", "WAXSEAL_CONFIG", "waxseal init", "waxseal demo"] {
         assert!(ended.err.contains(words), "{words}: {}", ended.err);
     }
     let ended = run(&["run", "--config", "elsewhere.toml"], folder.path());
