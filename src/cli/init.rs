@@ -30,7 +30,7 @@ pub(super) struct Init {
     /// Where to listen. Default: 0.0.0.0:8080. Example: unix:/run/waxseal.sock
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// Where allowed requests go. Default: http://127.0.0.1:8081
+    /// Where allowed requests go. Default: `http://127.0.0.1:8081`
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
     /// What happens to requests that no route names: open, protected or deny. Default with --hotwax: open
@@ -51,7 +51,7 @@ pub(super) struct Init {
     /// The file of a JWK Set. Example: jwks.json
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, group = "keys")]
     jwks: Option<String>,
-    /// What must stand in `iss`. Default: it is not looked at. Example: https://idp.example/
+    /// What must stand in `iss`. Default: it is not looked at. Example: `https://idp.example/`
     #[arg(long, value_name = "TEXT")]
     iss: Option<String>,
     /// What must stand in `aud`. Default: it is not looked at. Example: orders
