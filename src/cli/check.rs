@@ -7,11 +7,12 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{ConfigFile, Failure, tell, tell_json};
+use super::{ConfigFile, Failure, tell, tell_json, told};
 use crate::config::render::{self, many};
 use crate::config::{self, Config, Diagnostic, Severity};
 use crate::decision::policy::Policy;
 use crate::explain::{self, CaseOutcome};
+use crate::telemetry::treacherous::visible_json;
 use crate::time::Clock;
 
 /// What `check` is told.
@@ -24,11 +25,24 @@ pub(super) struct Check {
     /// `key`, `problem` and `advice`; and `cases`, each with `request`, `line`, `expect`, `got` and `ok`.
     #[arg(long)]
     json: bool,
+    /// Print every setting in effect instead, defaults filled in, each with its source: as TOML, or with --json as a list
+    /// of `key`, `value`, `source` and `line`. Secrets are hidden.
+    #[arg(long)]
+    effective: bool,
+    /// Print the JSON Schema of the file instead; no config is read.
+    #[arg(long, conflicts_with_all = ["effective", "json"])]
+    schema: bool,
 }
 
-/// Reads the config, plays its cases, and tells all complaints.
+/// Reads the config, plays its cases, and tells all complaints; or tells what it was asked for instead.
 pub(super) fn check(asked: &Check) -> Result<(), Failure> {
+    if asked.schema {
+        return tell(config::schema().trim_end());
+    }
     let file = asked.file.path()?;
+    if asked.effective {
+        return effective(file, asked.json);
+    }
     let (good, cases, complaints) = match config::load(file) {
         Err(report) => (None, Vec::new(), report.diagnostics),
         Ok(config) => {
@@ -49,6 +63,19 @@ pub(super) fn check(asked: &Check) -> Result<(), Failure> {
         tell(format!("{}{last}", render::complaints(&complaints)))?;
     }
     if good.is_some() { Ok(()) } else { Err(Failure::Told) }
+}
+
+/// Tells the settings in effect of a config that is good.
+fn effective(file: &Path, json: bool) -> Result<(), Failure> {
+    let config = match config::load(file) {
+        Ok(config) => config,
+        Err(report) => {
+            tell(told(&report.diagnostics))?;
+            return Err(Failure::Told);
+        }
+    };
+    let effective = config.effective();
+    tell(if json { visible_json(&effective.json()) } else { effective.toml() }.trim_end())
 }
 
 /// What a good config says, in numbers.
