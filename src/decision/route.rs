@@ -11,6 +11,7 @@
 mod candidates;
 mod pattern;
 mod table;
+mod tie;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use http::Method;
 
 pub use candidates::{Candidate, Under};
 pub use pattern::{Pattern, PatternError};
-pub use table::{RouteTable, Tie};
+pub use table::RouteTable;
+pub use tie::Tie;
 
 use super::forwarding::Forwarding;
 use super::policy::Policy;
