@@ -1,6 +1,8 @@
 //! All routes of a configuration, and the search among them.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use super::super::head::RequestHead;
 use super::super::path::{fold, trim};
@@ -32,8 +34,19 @@ struct Node {
     deep: Vec<Entry>,
 }
 
-/// One pattern of one route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// While a table is built: the nodes below each node, by their folded segments.
+type Children = HashMap<(usize, Kind, Box<str>), usize>;
+
+/// How much of a segment is literal.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    All,
+    Part,
+    None,
+}
+
+/// One of the patterns of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
     pub(super) route: RouteId,
     pub(super) pattern: usize,
@@ -50,10 +63,11 @@ impl RouteTable {
             return Err(ties);
         }
         let mut table = Self { nodes: vec![Node::default()], hosts: Vec::new(), routes: Vec::new() };
+        let mut known = Children::new();
         for (id, route) in routes.iter().enumerate() {
             table.hosts.extend(route.hosts.iter().cloned());
             for (pattern, _) in route.patterns.iter().enumerate() {
-                table.insert(&routes, Entry { route: RouteId(id), pattern });
+                table.insert(&routes, Entry { route: RouteId(id), pattern }, &mut known);
             }
         }
         for node in &mut table.nodes {
@@ -133,13 +147,13 @@ impl RouteTable {
         self.nodes.get(at)
     }
 
-    fn insert(&mut self, routes: &[Route], entry: Entry) {
+    fn insert(&mut self, routes: &[Route], entry: Entry, known: &mut Children) {
         let Some(pattern) = routes.get(entry.route.0).and_then(|route| route.patterns.get(entry.pattern)) else {
             return;
         };
         let mut at = 0;
         for (segment, rank) in pattern.segments.iter().zip(pattern.ranks.iter()) {
-            at = self.child(at, segment, *rank);
+            at = self.child(at, segment, *rank, known);
         }
         if let Some(node) = self.nodes.get_mut(at) {
             if pattern.deep { node.deep.push(entry) } else { node.here.push(entry) }
@@ -147,36 +161,22 @@ impl RouteTable {
     }
 
     /// The node below `at` for a segment, made where there is none.
-    fn child(&mut self, at: usize, segment: &Segment, rank: u32) -> usize {
-        let next = self.nodes.len();
-        let Some(node) = self.nodes.get_mut(at) else { return at };
-        let known = match segment {
-            Segment::Literal(literal) => {
-                let folded = fold(literal);
-                let known = node.literals.iter().find(|(own, _)| **own == *folded).map(|(_, child)| *child);
-                if known.is_none() {
-                    node.literals.push((folded.as_ref().into(), next));
-                }
-                known
-            }
-            Segment::Partial(partial) => {
-                let known =
-                    node.partials.iter().find(|(own, _, _)| own.folded == partial.folded).map(|(_, _, child)| *child);
-                if known.is_none() {
-                    node.partials.push((partial.clone(), rank, next));
-                }
-                known
-            }
-            Segment::Any => {
-                let known = node.any;
-                node.any = known.or(Some(next));
-                known
-            }
+    fn child(&mut self, at: usize, segment: &Segment, rank: u32, known: &mut Children) -> usize {
+        let (kind, text) = match segment {
+            Segment::Literal(literal) => (Kind::All, fold(literal)),
+            Segment::Partial(partial) => (Kind::Part, Cow::Borrowed(&*partial.folded)),
+            Segment::Any => (Kind::None, Cow::Borrowed("")),
         };
-        known.unwrap_or_else(|| {
-            self.nodes.push(Node::default());
-            next
-        })
+        let next = self.nodes.len();
+        let child = *known.entry((at, kind, text.as_ref().into())).or_insert(next);
+        let Some(node) = self.nodes.get_mut(at).filter(|_| child == next) else { return child };
+        match segment {
+            Segment::Literal(_) => node.literals.push((text.into(), next)),
+            Segment::Partial(partial) => node.partials.push((partial.clone(), rank, next)),
+            Segment::Any => node.any = Some(next),
+        }
+        self.nodes.push(Node::default());
+        next
     }
 }
 
