@@ -9,7 +9,10 @@
 //! the order of routes in the file carries no meaning.
 
 mod candidates;
+mod enclosing;
+mod overlap;
 mod pattern;
+mod survey;
 mod table;
 mod tie;
 
@@ -20,7 +23,9 @@ use std::time::Duration;
 use http::Method;
 
 pub use candidates::{Candidate, Under};
+pub use overlap::{Overlap, Overlaps};
 pub use pattern::{Pattern, PatternError};
+pub use survey::{NamedPath, Survey};
 pub use table::RouteTable;
 pub use tie::Tie;
 

@@ -30,7 +30,7 @@ pub(super) enum Segment {
 /// Text around one or more `*`, as written and folded for guards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Partial {
-    written: Box<str>,
+    pub(super) written: Box<str>,
     pub(super) folded: Box<str>,
 }
 
@@ -96,6 +96,16 @@ impl Pattern {
         &self.text
     }
 
+    /// As guards compare it: two patterns of one folded text are one to them.
+    pub fn folded(&self) -> String {
+        let fold = |segment: &Segment| match segment {
+            Segment::Literal(literal) => format!("/{}", super::super::path::fold(literal)),
+            Segment::Partial(partial) => format!("/{}", partial.folded),
+            Segment::Any => "/*".to_owned(),
+        };
+        self.segments.iter().map(fold).chain(self.deep.then(|| "/**".to_owned())).collect()
+    }
+
     /// Whether the path is exactly what this pattern says, letter for letter: how an exemption matches.
     pub(super) fn matches_exactly(&self, path: &str) -> bool {
         let Some(path) = path.strip_prefix('/') else { return false };
@@ -144,6 +154,11 @@ impl Partial {
             return Some(false);
         }
         wildcard_matches(&format!("{}.*", self.folded), &name.squeezed).then_some(true)
+    }
+
+    /// What stands before the first `*`, folded.
+    pub(super) fn start(&self) -> &str {
+        self.folded.split('*').next().unwrap_or_default()
     }
 
     /// Whether some segment could fit both.

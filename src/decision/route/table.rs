@@ -14,24 +14,24 @@ use super::{Fit, Held, HostPattern, Route, RouteId};
 #[derive(Debug)]
 pub struct RouteTable {
     routes: Vec<Route>,
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     hosts: Vec<HostPattern>,
 }
 
 /// What can come at one depth of a path.
 #[derive(Debug, Default)]
-struct Node {
+pub(super) struct Node {
     /// Literal segments, folded and sorted.
-    literals: Vec<(Box<str>, usize)>,
+    pub(super) literals: Vec<(Box<str>, usize)>,
     /// Bytes of the longest of them.
     longest: usize,
     /// Partly literal segments, the most specific first.
-    partials: Vec<(Partial, u32, usize)>,
-    any: Option<usize>,
+    pub(super) partials: Vec<(Partial, u32, usize)>,
+    pub(super) any: Option<usize>,
     /// Patterns that end here.
-    here: Vec<Entry>,
+    pub(super) here: Vec<Entry>,
     /// Patterns that end in `**` here.
-    deep: Vec<Entry>,
+    pub(super) deep: Vec<Entry>,
 }
 
 /// While a table is built: the nodes below each node, by their folded segments.
@@ -185,7 +185,7 @@ fn host<'a>(head: &RequestHead<'a>) -> Option<&'a str> {
 }
 
 /// What a walk is after.
-enum Wanted {
+pub(super) enum Wanted {
     /// The most specific route.
     Best,
     /// Every guard that names a host, whatever the host.
@@ -194,20 +194,29 @@ enum Wanted {
     All(Vec<(Fit, Entry)>),
 }
 
+impl Node {
+    /// The child for a literal, `name` being folded but for the letter case of ASCII.
+    pub(super) fn literal(&self, name: &str) -> Option<usize> {
+        let compare = |own: &str| -> Ordering { own.bytes().cmp(name.bytes().map(|byte| byte.to_ascii_lowercase())) };
+        let at = self.literals.binary_search_by(|(own, _)| compare(own)).ok()?;
+        self.literals.get(at).map(|(_, child)| *child)
+    }
+}
+
 /// One walk through the table for one reading and one method.
-struct Search<'s> {
+pub(super) struct Search<'s> {
     table: &'s RouteTable,
     path: &'s str,
     host: Option<&'s str>,
     method: &'s http::Method,
     /// The most specific route found; where it is set the walk is over.
-    best: Option<(Fit, RouteId)>,
+    pub(super) best: Option<(Fit, RouteId)>,
     wanted: Wanted,
 }
 
 impl<'s> Search<'s> {
     /// Walks through the whole table.
-    fn run(
+    pub(super) fn run(
         table: &'s RouteTable,
         path: &'s str,
         host: Option<&'s str>,
@@ -262,7 +271,7 @@ impl<'s> Search<'s> {
             owned = fold(segment);
             &owned
         };
-        if let Some(child) = literal(node, name) {
+        if let Some(child) = node.literal(name) {
             self.descend(child, below);
         }
         // The longest stem first. What is longer than any literal, blanks and dots aside, cannot be one. Several dots
@@ -270,7 +279,7 @@ impl<'s> Search<'s> {
         let mut left = name;
         while let Some(at) = left.rfind('.') {
             left = trim(left.get(..at).unwrap_or_default());
-            if let Some(child) = (left.len() <= node.longest).then(|| literal(node, left)).flatten() {
+            if let Some(child) = (left.len() <= node.longest).then(|| node.literal(left)).flatten() {
                 self.suffixed(child);
             }
         }
@@ -345,13 +354,6 @@ impl<'s> Search<'s> {
         }
         self.best = best;
     }
-}
-
-/// The child for a literal, `name` being folded but for the letter case of ASCII.
-fn literal(node: &Node, name: &str) -> Option<usize> {
-    let compare = |own: &str| -> Ordering { own.bytes().cmp(name.bytes().map(|byte| byte.to_ascii_lowercase())) };
-    let at = node.literals.binary_search_by(|(own, _)| compare(own)).ok()?;
-    node.literals.get(at).map(|(_, child)| *child)
 }
 
 /// What the readings of one request fell under.

@@ -9,6 +9,9 @@ use super::pattern::{Pattern, Segment};
 use super::table::Entry;
 use super::{Route, RouteId};
 
+/// No more are looked for: who has so many has one reason for all of them.
+const MOST_TIES: usize = 1000;
+
 /// Two routes of which neither is more specific although both could match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tie {
@@ -61,6 +64,9 @@ fn ties_among(routes: &[Route], group: Vec<Entry>, ties: &mut Vec<Tie>) {
     let keyed = if starts >= ends { by_start } else { by_end };
     for (at, (key, first)) in keyed.iter().enumerate() {
         // In this order what begins with a text follows right behind it.
+        if ties.len() >= MOST_TIES {
+            return;
+        }
         for (_, second) in keyed.iter().skip(at + 1).take_while(|(other, _)| other.starts_with(key.as_str())) {
             ties.extend(tie(routes, *first.min(second), *first.max(second)));
         }
