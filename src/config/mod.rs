@@ -15,6 +15,7 @@ mod excerpt;
 mod foreign;
 mod intake;
 mod known;
+mod lints;
 mod near;
 mod quantity;
 mod raw;
@@ -101,6 +102,8 @@ pub fn parse(text: &str, file: &Path, env: &dyn Fn(&str) -> Option<String>) -> R
     let outside = Outside { folder: file.parent().unwrap_or(Path::new("")).to_owned(), env };
     let written = Written::new(text, file);
     let config = resolve::resolve(&raw, written, &mut resolve::Context { notes: &mut notes, outside: &outside });
+    lints::claims(&raw, &mut notes);
+    lints::files(&raw, file, &outside, &mut notes);
     syntax::complain(&errors, &mut notes);
     let warnings = notes.finish()?;
     match config {

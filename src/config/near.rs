@@ -26,7 +26,7 @@ pub(super) fn suggestion<'k>(word: &str, known: impl IntoIterator<Item = &'k str
 }
 
 /// How many letters to add, drop, change or swap with their neighbour; `None` above `most`.
-fn distance(left: &[char], right: &[char], most: usize) -> Option<usize> {
+pub(super) fn distance(left: &[char], right: &[char], most: usize) -> Option<usize> {
     if left.len().abs_diff(right.len()) > most {
         return None;
     }

@@ -7,6 +7,7 @@ mod laws;
 mod schema;
 mod shipped;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -14,18 +15,18 @@ use tempfile::TempDir;
 use super::{Config, Report, parse};
 
 /// A key that is long enough for HS512.
-const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub(super) const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// The three keys that every file needs.
-const TOP: &str = "listen = '127.0.0.1:0'\nupstream = 'http://127.0.0.1:8081'\nunmatched = 'open'\n";
+pub(super) const TOP: &str = "listen = '127.0.0.1:0'\nupstream = 'http://127.0.0.1:8081'\nunmatched = 'open'\n";
 
 /// A folder with everything that a file may point to.
-struct Desk {
+pub(super) struct Desk {
     folder: TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let pair = rcgen::KeyPair::generate().unwrap();
         let files = [
@@ -38,22 +39,24 @@ impl Desk {
             ("set.json", String::from(r#"{"keys":[{"kty":"oct"}]}"#)),
         ];
         for (name, text) in files {
-            std::fs::write(folder.path().join(name), text).unwrap();
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
         }
         Self { folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn parse(&self, text: &str) -> Result<Config, Report> {
+    pub(super) fn parse(&self, text: &str) -> Result<Config, Report> {
         let env = |name: &str| (name == "WAX_KEY").then(|| KEY.to_owned());
         parse(text, &self.path("config.toml"), &env)
     }
 
     /// The settings of the three keys and more.
-    fn good(&self, more: &str) -> Config {
+    pub(super) fn good(&self, more: &str) -> Config {
         let text = format!("{TOP}{more}");
         assert_eq!(schema::complaints(&text), Vec::<String>::new(), "{more}");
         self.parse(&text).unwrap_or_else(|report| panic!("{more}\n{report}"))

@@ -48,7 +48,10 @@ fn cors(field: &Field<RawCors>, notes: &mut Notes<'_>) -> Cors {
     let mut origins = Vec::new();
     for text in raw.origins.get().map(|list| list.0.as_slice()).unwrap_or_default() {
         match OriginPattern::parse(text.value.strip_suffix('/').unwrap_or(&text.value)) {
-            Ok(origin) => origins.push(origin),
+            Ok(origin) => {
+                warn_of_cleartext(text, notes);
+                origins.push(origin);
+            }
             Err(problem) => {
                 let advice = match text.value.as_str() {
                     "*" => "name the origins: a page of any origin must not use somebody's token",
@@ -59,6 +62,19 @@ fn cors(field: &Field<RawCors>, notes: &mut Notes<'_>) -> Cors {
         }
     }
     Cors { origins: Arc::from(origins), answer_preflight: raw.preflight.or(Preflight::Pass) == Preflight::Answer }
+}
+
+/// What comes in cleartext can be changed on the way, so such a page is anybody's.
+fn warn_of_cleartext(origin: &At<String>, notes: &mut Notes<'_>) {
+    let Some(host) = origin.value.strip_prefix("http://") else { return };
+    let local = ["localhost", "127.0.0.1", "[::1]"];
+    if !local
+        .iter()
+        .any(|local| host.strip_prefix(local).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/'])))
+    {
+        let problem = "whoever is on the way can change a page that comes in cleartext, and read answers with it";
+        notes.warning(&origin.span, "cors.origins", problem, "write https://; http:// is for localhost");
+    }
 }
 
 fn trust(field: &Field<Forwarded>, notes: &mut Notes<'_>) -> Trust {

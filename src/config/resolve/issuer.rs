@@ -25,6 +25,18 @@ const SUBJECT: &str = "sub";
 /// Clocks that differ by more are broken, and every token lives that much longer.
 const MOST_LEEWAY: Duration = Duration::from_secs(5 * 60);
 
+/// Types of tokens that prove something else than what their bearer may do.
+const FOREIGN_TYPES: [&str; 8] = [
+    "logout+jwt",
+    "secevent+jwt",
+    "dpop+jwt",
+    "kb+jwt",
+    "oauth-authz-req+jwt",
+    "token-introspection+jwt",
+    "client-authentication+jwt",
+    "entity-statement+jwt",
+];
+
 /// All issuers of a file.
 #[derive(Debug, Default)]
 pub(super) struct Issuers {
@@ -92,6 +104,27 @@ impl Case<'_> {
         if let Some(leeway) = self.raw.leeway.at().filter(|leeway| leeway.value.0 > MOST_LEEWAY) {
             let problem = format!("{} is much: every token lives that much longer", leeway.value);
             notes.warning(&leeway.span, self.key("leeway"), problem, "5m bridges any clocks that are set at all");
+        }
+        if let Some(span) = self.raw.short_key.span().filter(|_| !self.raw.secret.is_absent()) {
+            let problem = "a short key can be found by trying, and whoever finds it can sign any token";
+            let advice = "make one of 64 letters (openssl rand -hex 32), and leave this out";
+            notes.warning(span, self.key("short_key"), problem, advice);
+        }
+        self.warn_of_types(notes);
+    }
+
+    /// Tokens that were made for something else (RFC 8725 section 3.11), and what looks like a wildcard.
+    fn warn_of_types(&self, notes: &mut Notes<'_>) {
+        for name in self.raw.types.get().map(|many| many.0.as_slice()).unwrap_or_default() {
+            let plain = name.value.to_ascii_lowercase();
+            let plain = plain.strip_prefix("application/").unwrap_or(&plain);
+            if plain.contains('*') {
+                let problem = format!("{:?} stands for itself: there are no wildcards here", name.value);
+                notes.warning(&name.span, self.key("types"), problem, "name the types, \"\" for none at all");
+            } else if FOREIGN_TYPES.contains(&plain) {
+                let problem = format!("tokens of type {:?} are made for something else than access", name.value);
+                notes.warning(&name.span, self.key("types"), problem, "leave it out");
+            }
         }
     }
 

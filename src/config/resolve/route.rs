@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use super::super::lints;
 use super::super::raw::{Access, File, ModeWord, Route as RawRoute};
 use super::super::reader::At;
 use super::issuer::Issuers;
@@ -33,8 +34,12 @@ pub(super) fn routes(
     let (kept, mut routes): (Vec<&At<RawRoute>>, Vec<Route>) =
         raw.iter().zip(routes).filter_map(|(raw, route)| Some((raw, route?))).unzip();
     routes.push(unmatched(file.unmatched.or(Access::Deny), issuers));
+    lints::paths(raw, cx.notes);
     match RouteTable::build(routes) {
-        Ok(table) => Some(table),
+        Ok(table) => {
+            lints::Routes { raw: &kept, table: &table, unmatched: &file.unmatched }.lint(cx.notes);
+            Some(table)
+        }
         Err(ties) => {
             for tie in ties {
                 complain_of_tie(&tie, &kept, cx);
@@ -156,7 +161,10 @@ fn patterns(raw: &RawRoute, access: Access, cx: &mut Context<'_, '_>) -> Option<
             Ok(pattern) => patterns.push(pattern),
             Err(error) => {
                 let span = cx.notes.inside(&path.span, &path.value, error.at);
-                cx.notes.error(&span, &*raw.label, format!("path {:?}: {error}", path.value), "");
+                let meant = lints::instead(&path.value).filter(|_| path.value.starts_with('^'));
+                let advice = meant.map(|meant| format!("no regular expressions stand here: write {meant:?}"));
+                let problem = format!("path {:?}: {error}", path.value);
+                cx.notes.error(&span, &*raw.label, problem, advice.unwrap_or_default());
             }
         }
     }

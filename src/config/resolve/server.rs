@@ -177,6 +177,13 @@ pub(super) fn admin(field: &Field<Admin>, listen: &[Listen], cx: &mut Context<'_
         let advice = "add token = { file = \"FILE\" }, or listen at 127.0.0.1; for probes and metrics set `probes`";
         cx.notes.error(&text.span, "admin.listen", "beyond loopback the operator's front needs a token", advice);
     }
+    if let Some(text) = raw.listen.at().filter(|_| !address.ip().to_canonical().is_loopback() && !raw.token.is_absent())
+    {
+        let problem = "beyond loopback the operator's token crosses the network in cleartext";
+        let advice =
+            "listen at 127.0.0.1, or keep this network to the operators; probes and metrics need only `probes`";
+        cx.notes.warning(&text.span, "admin.listen", problem, advice);
+    }
     let token = admin_token(&raw.token, cx);
     admin::Settings { listen: address, probes, token, ready_without_keys: raw.ready_without_keys.or(true) }
 }

@@ -177,7 +177,7 @@ fn weakenings_are_warned_of_and_nothing_else_is() {
         (format!("{good}leeway = '6m'\n"), "6m is much"),
         (good.replace("{ file = 'key' }", &format!("{{ text = '{KEY}' }}")), "the secret stands in the config file"),
         (format!("{good}[tls]\ncert = 'key'\nkey = 'key'\n"), "this is not used"),
-        (format!("{good}[[route]]\npath = '/'\ntoken = 'query:t'\n"), "logs and histories"),
+        (format!("{good}[[route]]\npath = '/x'\ntoken = 'query:t'\n"), "logs and histories"),
         (format!("{open}mode = 'report'\n"), "lifts refusals"),
         (format!("{open}forward = {{ claims = {{ X-A = 'a' }} }}\n"), "sets nothing here"),
         ("[forwarded]\ntrust = ['0.0.0.0/0']\n".to_owned(), "everybody is believed"),

@@ -70,3 +70,20 @@ fn every_key_that_is_known_is_documented_in_it() {
         assert!(property.get("description").is_some() || key == "file", "{key} is not documented");
     }
 }
+
+#[test]
+fn it_is_warned_of_no_more_than_it_says_itself() {
+    let desk = Desk::new();
+    let told = |config: &super::super::Config| -> Vec<(String, String)> {
+        let warnings = config.warnings.iter().filter(|warning| warning.key != "limits.connections");
+        warnings.map(|warning| (warning.key.clone(), warning.problem.clone())).collect()
+    };
+    let as_it_is = desk.parse(&shipped(&desk)).unwrap();
+    let keys: Vec<String> = told(&as_it_is).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["issuer.hotwax", "issuer.hotwax"], "`iss` and `aud` are not looked at");
+    let text = shipped(&desk).replace("\n#: ", "\n");
+    let found: Vec<String> = told(&desk.parse(&text).unwrap()).into_iter().map(|(key, _)| key).collect();
+    let unused = ["upstream.ca", "upstream.client_cert", "upstream.client_key", "upstream.server_name"];
+    let weak = ["issuer.hotwax.short_key", "route \"orders\"", "tls"];
+    assert_eq!(found, [unused.as_slice(), &weak].concat(), "settings for https://, and two that weaken on purpose");
+}
