@@ -11,6 +11,8 @@ use super::Kind;
 
 /// For everyone: neither the owner nor the group.
 const OTHERS_READ: u32 = 0o004;
+/// Who may not pass a folder cannot read what is in it.
+const OTHERS_PASS: u32 = 0o001;
 
 /// Warns of secrets and private keys that everyone on the machine can read.
 pub(in crate::config) fn files(file: &File, config: &Path, outside: &Outside<'_>, notes: &mut Notes<'_>) {
@@ -20,7 +22,8 @@ pub(in crate::config) fn files(file: &File, config: &Path, outside: &Outside<'_>
         if open_to_all(&path) {
             let problem = format!("everyone on this machine can read {}", path.display());
             let advice = format!(
-                "chmod 600 {}\nfor a Secret of Kubernetes write defaultMode: 0400 at its volume (0440 beside an fsGroup)",
+                "chmod 600 {}\n\
+                 for a Secret of Kubernetes write defaultMode: 0400 at its volume (0440 beside an fsGroup)",
                 path.display()
             );
             kind.warn(notes, at, key, problem, &advice);
@@ -57,5 +60,8 @@ pub(in crate::config) fn files(file: &File, config: &Path, outside: &Outside<'_>
 
 /// Whether the file, wherever a link leads, can be read by everyone. One that cannot be looked at is not.
 fn open_to_all(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & OTHERS_READ != 0)
+    let Ok(file) = path.canonicalize() else { return false };
+    let allows =
+        |path: &Path, bits: u32| std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & bits == bits);
+    allows(&file, OTHERS_READ) && file.ancestors().skip(1).all(|folder| allows(folder, OTHERS_PASS))
 }

@@ -10,15 +10,16 @@ use crate::decision::route::{Overlap, Overlaps, Route};
 
 /// Everything about routes that meet.
 pub(super) fn guards(routes: &Routes<'_>, notes: &mut Notes<'_>) {
+    let overlaps = routes.table.survey().overlaps();
     let survey = routes.table.survey();
-    let overlaps = survey.overlaps();
     crossings(routes, &overlaps, notes);
     round::round(routes, &survey, &overlaps, notes);
     gaps::gaps(routes, &survey, notes);
     never_unmatched(routes, notes);
-    if !survey.is_whole() {
-        let problem = String::from("the wildcards of these routes meet in more ways than are looked through");
-        notes.remark("route", problem, "overlaps beyond those told here are possible; fewer wildcards are surer");
+    if !survey.is_whole() || !overlaps.is_whole() {
+        let problem = String::from("these routes meet in more ways than are looked through");
+        let advice = "more may be wrong than is told here; fewer wildcards, and fewer routes on one path, are surer";
+        notes.remark("route", problem, advice);
     }
 }
 
@@ -30,8 +31,8 @@ fn crossings(routes: &Routes<'_>, overlaps: &Overlaps, notes: &mut Notes<'_>) {
         let Some(winner) = routes.table.route(overlap.wins.route) else { continue };
         let elsewhere = routes.elsewhere(overlap.wins, notes);
         let problem = format!(
-            "{} and path {:?} of {elsewhere} both match {}; there {elsewhere} alone counts, since {}: {}",
-            format_args!("path {:?}", loses.value),
+            "path {:?} and path {:?} of {elsewhere} both match {}; there the latter alone counts, since {}: {}",
+            loses.value,
             wins.value,
             request(overlap, winner),
             why(&wins.value, &loses.value),
@@ -55,7 +56,7 @@ fn outcome(route: &Route) -> &'static str {
     match route.policy {
         Policy::Open => "it passes without a token",
         Policy::Deny => "it is refused",
-        Policy::Require(_) => "it needs the token that this one asks for, and no other",
+        Policy::Require(_) => "it meets the demands of that one and no others",
     }
 }
 

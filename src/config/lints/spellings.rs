@@ -19,7 +19,7 @@ pub(super) fn spellings(routes: &Routes<'_>, notes: &mut Notes<'_>) {
         if let Some((other, written)) = known.and_then(|other| Some((other, routes.written(other)?))) {
             if other.route != path.route && written.value != text.value {
                 let problem = format!(
-                    "to a guard path {:?} is the same as {:?} of {}: each holds for both, with its own methods and hosts",
+                    "to a guard path {:?} is the same as {:?} of {}: each holds for both, for its methods and hosts",
                     text.value,
                     written.value,
                     routes.elsewhere(other, notes),

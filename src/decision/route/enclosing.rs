@@ -18,7 +18,7 @@ impl<'t> Survey<'t> {
         self.enclose(0, &pattern.segments, within.is_guard(), pattern.deep, &mut found);
         let mut found: Vec<(Entry, &Pattern)> = found
             .into_iter()
-            .filter(|entry| *entry != own)
+            .filter(|entry| *entry != own && self.step())
             .filter_map(|entry| Some((entry, self.entry(entry)?)))
             .filter(|(_, (other, against))| other.is_guard() || against.matches_exactly(pattern.as_str()))
             .filter(|(entry, (other, _))| entry.route == own.route || within.common(other).is_some())

@@ -40,9 +40,15 @@ pub struct Overlaps {
     /// One for each two routes that ask different things, in the order of the routes.
     pub found: Vec<Overlap>,
     crossing: HashSet<NamedPath>,
+    whole: bool,
 }
 
 impl Overlaps {
+    /// Whether everything was looked at.
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+
     /// Whether the path crosses one of another route, whatever that asks.
     pub fn is_crossing(&self, path: NamedPath) -> bool {
         self.crossing.contains(&path)
@@ -60,7 +66,7 @@ impl Survey<'_> {
             (wins.max(loses), wins.min(loses))
         };
         found.sort_by_key(places);
-        Overlaps { found, crossing: walk.crossing }
+        Overlaps { found, crossing: walk.crossing, whole: self.is_whole() }
     }
 
     /// For each node whether some pattern through it is anywhere wider than letters, at the node or below.

@@ -53,7 +53,7 @@ impl Gaps<'_, '_> {
         let path = path.strip_suffix("/**").filter(|path| !path.is_empty()).unwrap_or(path);
         let lead = self.survey.lead(path, method, host);
         let open = self.routes.table.route(lead).is_some_and(|route| route.policy == Policy::Open);
-        open && lead == self.routes.table.unmatched()
+        open && lead == self.routes.table.unmatched() && self.survey.is_whole()
     }
 
     fn methods(&mut self, route: &Route, path: &str) -> Option<(String, String)> {
@@ -102,6 +102,9 @@ impl Gaps<'_, '_> {
             return None;
         }
         let around = self.survey.around(path);
+        if !self.survey.is_whole() {
+            return None;
+        }
         let limited = |outer: &&NamedPath| {
             self.routes.table.route(outer.route).is_some_and(|outer| outer.is_guard() && !outer.hosts.is_empty())
         };

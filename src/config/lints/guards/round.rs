@@ -15,6 +15,9 @@ pub(super) fn round(routes: &Routes<'_>, survey: &Survey<'_>, overlaps: &Overlap
     for path in routes.all() {
         let (Some(route), Some(text)) = (routes.table.route(path.route), routes.written(path)) else { continue };
         let around = survey.around(path);
+        if !survey.is_whole() {
+            break;
+        }
         let label = routes.label(path.route);
         let outer = around.iter().find(|outer| outer.route != path.route).copied();
         let unmatched = NamedPath { route: routes.table.unmatched(), path: 0 };
@@ -25,7 +28,7 @@ pub(super) fn round(routes: &Routes<'_>, survey: &Survey<'_>, overlaps: &Overlap
         {
             weaker.warn(notes, &text.span, label, format!("path {:?} {problem}", text.value), advice);
         }
-        let known = survey.is_whole() && !overlaps.is_crossing(path);
+        let known = overlaps.is_whole() && !overlaps.is_crossing(path);
         if let Some((problem, advice)) = nothing(path, around.first().copied(), routes, notes).filter(|_| known) {
             idle.warn(notes, &text.span, label, format!("path {:?} {problem}", text.value), advice);
         }
@@ -84,13 +87,11 @@ fn nothing(
     let outer = outer?;
     let (route, wide) = (routes.table.route(path.route)?, routes.table.route(outer.route)?);
     if outer.route == path.route {
-        let twice = routes.written(outer)?.value == routes.written(path)?.value;
-        let other = &routes.written(outer)?.value;
-        return match (twice, outer.path < path.path) {
-            (true, false) => None,
-            (true, true) => Some((String::from("stands twice"), "leave one out")),
-            (false, _) => Some((format!("is named by path {other:?} of this route as well"), "leave it out")),
-        };
+        // Of two that say the same the first one stays.
+        let (own, other) = (route.patterns.get(path.path)?, route.patterns.get(outer.path)?);
+        let stays = own.folded() == other.folded() && path.path < outer.path;
+        let problem = || format!("is named by path {:?} of this route as well", other.as_str());
+        return (!stays).then(|| (problem(), "leave it out"));
     }
     let named = routes.raw.get(path.route.0)?.value.name.get().is_some();
     let same = route.asks_the_same(wide)
