@@ -50,6 +50,9 @@ struct Gaps<'l, 'r> {
 impl Gaps<'_, '_> {
     /// Whether a request that a route does not take is named by no other, and passes.
     fn passes(&self, path: &str, method: &Method, host: Option<&str>) -> bool {
+        if !self.survey.is_whole() {
+            return false;
+        }
         let path = path.strip_suffix("/**").filter(|path| !path.is_empty()).unwrap_or(path);
         let lead = self.survey.lead(path, method, host);
         let open = self.routes.table.route(lead).is_some_and(|route| route.policy == Policy::Open);
