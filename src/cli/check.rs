@@ -57,7 +57,9 @@ pub(super) fn check(asked: &Check) -> Result<(), Failure> {
     } else {
         let last = match &good {
             Some(good) if complaints.is_empty() => format!("{}: good: {good}", file.display()),
-            Some(good) => format!("{}: good: {good}", render::summary(&complaints)),
+            Some(good) => {
+                format!("{}: good: {good} ({})", file.display(), many(complaints.len(), "warning"))
+            }
             None => render::summary(&complaints),
         };
         tell(format!("{}{last}", render::complaints(&complaints)))?;

@@ -245,11 +245,12 @@ impl<'t> Notes<'t> {
         if as_written { start + at..start + at } else { span.clone() }
     }
 
-    /// Keeps only the complaints for whose line this holds; those about the file as a whole are on line 0.
+    /// Keeps only the complaints for whose line this holds, and none about the file as a whole.
     pub(super) fn retain_lines(&mut self, keep: impl Fn(usize) -> bool) {
         let starts = &self.starts;
         let line = |at: usize| starts.partition_point(|start| *start <= at);
-        self.found.retain(|found| keep(found.span.as_ref().map_or(0, |span| line(span.start))));
+        let placed = |span: &Range<usize>| *span != (0..0) && keep(line(span.start));
+        self.found.retain(|found| found.span.as_ref().is_some_and(placed));
     }
 
     /// The complaints in the order of the file, or a report where one of them is an error.

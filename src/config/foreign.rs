@@ -47,6 +47,7 @@ const FOREIGN: &[Foreign] = &[
     word("", &["jwt_secret", "jwt_key", "secret", "secret_key", "hmac_secret", "key", "jwt"], "issuer", SECRET),
     word("", &["jwks", "jwks_uri", "jwks_url", "public_key", "pem"], "issuer", ISSUER),
     word("", &["iss", "aud", "audience", "alg", "algorithm", "algorithms", "leeway", "subject"], "", ISSUER),
+    word("", &["routes"], "route", ROUTE),
     word("", &["exp"], "", "every token must have `exp`; leave this out"),
     word("", &["path", "rules", "rule", "endpoints", "protect", "guard"], "route", ROUTE),
     word(

@@ -32,6 +32,13 @@ pub(super) fn in_table(kind: &str, key: &str) -> bool {
     is(&path)
 }
 
+/// A word that is the key of some table.
+pub(super) fn word(word: &str) -> Option<&'static str> {
+    let tables = schema().get("$defs").and_then(Value::as_object).into_iter().flat_map(|tables| tables.values());
+    let members = tables.chain([schema()]).filter_map(|table| table.get("properties")?.as_object());
+    members.flat_map(|members| members.keys()).find(|key| *key == word).map(String::as_str)
+}
+
 /// Whether the value of a setting may be shown.
 pub(super) fn shows(path: &[String]) -> bool {
     let is_way = path.last().is_some_and(|last| WAYS.contains(&last.as_str()));
@@ -57,10 +64,15 @@ pub(super) fn is_free(path: &[String]) -> bool {
     (claims || first == Some("test")) && !hides(path)
 }
 
+/// The schema of the whole file.
+fn schema() -> &'static Value {
+    static SCHEMA: OnceLock<Value> = OnceLock::new();
+    SCHEMA.get_or_init(|| schemars::schema_for!(raw::File).to_value())
+}
+
 /// The schemas that the setting of a path may have.
 fn settings(path: &[String]) -> Vec<&'static Value> {
-    static SCHEMA: OnceLock<Value> = OnceLock::new();
-    let root = SCHEMA.get_or_init(|| schemars::schema_for!(raw::File).to_value());
+    let root = schema();
     let mut at = vec![root];
     for name in path {
         let mut below = Vec::new();

@@ -9,9 +9,12 @@
 //! or the settings in effect as they are told.
 
 mod case;
+mod cause;
 mod diagnostic;
+mod dialect;
 mod effective;
 mod excerpt;
+mod faults;
 mod foreign;
 mod intake;
 mod known;
@@ -104,7 +107,7 @@ pub fn parse(text: &str, file: &Path, env: &dyn Fn(&str) -> Option<String>) -> R
     let config = resolve::resolve(&raw, written, &mut resolve::Context { notes: &mut notes, outside: &outside });
     lints::claims(&raw, &mut notes);
     lints::files(&raw, file, &outside, &mut notes);
-    syntax::complain(&errors, &mut notes);
+    syntax::complain(&errors, text, &mut notes);
     let warnings = notes.finish()?;
     match config {
         Some(config) => Ok(Config { warnings, ..config }),

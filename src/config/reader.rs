@@ -18,6 +18,9 @@ use super::near::{nearest, suggestion};
 use super::quantity::{Size, Time};
 use super::raw;
 
+/// Keys of a table that are compared with known ones; one that has more is no table of ours.
+const MOST_COMPARED: usize = 1000;
+
 /// A value and the bytes of the file where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct At<T> {
@@ -89,7 +92,7 @@ impl<'a, 'i> Node<'a, 'i> {
 
     /// Complains that another kind of value was expected. The value itself is never told: it may be a secret.
     pub(super) fn unexpected<T>(&self, expected: &str, notes: &mut Notes<'_>) -> Option<T> {
-        let advice = instead(self.value, self.key(), expected);
+        let advice = instead(self.value, &self.name, expected);
         notes.error(&self.span, &*self.name, format!("expected {expected}, found {}", kind(self.value)), advice);
         None
     }
@@ -101,8 +104,10 @@ impl<'a, 'i> Node<'a, 'i> {
 }
 
 /// What to write instead of a value of another kind.
-fn instead(value: &DeValue<'_>, key: &str, expected: &str) -> String {
+fn instead(value: &DeValue<'_>, name: &str, expected: &str) -> String {
+    let key = name.rsplit('.').next().unwrap_or_default();
     match (expected, value) {
+        ("text", DeValue::Integer(port)) if key == "listen" => format!("write listen = \"0.0.0.0:{port}\""),
         ("text", DeValue::Array(_)) => format!("write one text: {key} = \"…\""),
         ("text", DeValue::Table(_)) => format!("write a text: {key} = \"…\""),
         ("text", _) => format!("put it in quotes: {key} = \"…\""),
@@ -110,7 +115,13 @@ fn instead(value: &DeValue<'_>, key: &str, expected: &str) -> String {
         ("true or false", _) => format!("write {key} = true or {key} = false"),
         ("a whole number", DeValue::String(_)) => format!("leave the quotes out: {key} = 100"),
         ("a whole number", _) => format!("write a number: {key} = 100"),
-        ("a table", _) => format!("write a line [{key}], and its settings below it"),
+        ("a table", _) if name == "issuer" => String::from("write a line [issuer.NAME], and its settings below it"),
+        ("a table", _) if name == key => format!("write a line [{key}], and its settings below it"),
+        ("a table", _) => format!("write {key} = {{ NAME = \"…\" }}"),
+        (_, DeValue::Table(_)) if expected.ends_with("[[route]]") => {
+            String::from("write [[route]], with two brackets, above each route")
+        }
+        _ if expected.starts_with("`{ file") => format!("write {key} = {{ file = \"FILE\" }}"),
         _ => format!("write {key} = {}", example(expected)),
     }
 }
@@ -192,8 +203,10 @@ fn quantity<T>(
     match node.value {
         DeValue::String(text) => {
             let wrong = |problem: String| {
-                let advice =
-                    if problem.contains("write ") { "" } else { &*format!("write {key} = {}", example(expected)) };
+                let (problem, advice) = match problem.split_once(": write ") {
+                    Some((problem, advice)) => (problem.to_owned(), format!("write {key} = {advice}")),
+                    None => (problem, format!("write {key} = {}", example(expected))),
+                };
                 notes.error(&node.span, &*node.name, problem, advice);
             };
             parse(text).map_err(wrong).ok()
@@ -297,6 +310,11 @@ impl<T: Read> Read for Named<T> {
         let Some(entries) = node.value.as_table() else { return node.unexpected("a table", notes) };
         let mut entries: Vec<_> = entries.iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
+        if nameless(&node.name, &entries) {
+            let advice = format!("write [{0}.NAME] with a name of your choice for [{0}]", node.name);
+            notes.error(&node.span, &*node.name, "the name is missing", advice);
+            return None;
+        }
         let read = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
             let name = At { value: key.get_ref().to_string(), span: key.span() };
             let node = Node::new(value, format!("{}.{}", node.name, written(&name.value)));
@@ -308,6 +326,16 @@ impl<T: Read> Read for Named<T> {
         };
         Some(Self(entries.into_iter().map(read).collect()))
     }
+}
+
+/// Whether the settings of one table stand where tables by name should be.
+fn nameless(name: &str, entries: &[(&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)]) -> bool {
+    let setting = |(key, value): &(&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+        let below = value.get_ref().as_table();
+        known::in_table(name, key.get_ref())
+            && below.is_none_or(|below| !below.keys().any(|inner| known::in_table(name, inner.get_ref())))
+    };
+    name == "issuer" && entries.iter().any(setting)
 }
 
 /// A key as it stands in a TOML file.
@@ -377,7 +405,7 @@ impl<'a, 'i, 'n, 't> Table<'a, 'i, 'n, 't> {
             Some((meant, _)) => meant == key,
             None => nearest(word, [key]).is_some() && !known::in_table(self.kind(), word),
         };
-        self.entries.keys().find(|word| meant(word.get_ref())).map(Spanned::span)
+        self.entries.keys().take(MOST_COMPARED).find(|word| meant(word.get_ref())).map(Spanned::span)
     }
 
     /// The place of a key of the top level that slipped below the header of a table. Where it means something else
@@ -391,7 +419,8 @@ impl<'a, 'i, 'n, 't> Table<'a, 'i, 'n, 't> {
         };
         let (table, found) = self.entries.iter().find_map(find)?;
         if matches!((&**table, key), ("admin" | "desk" | "ask", "listen") | ("route", "upstream")) {
-            let problem = format!("is missing: this one belongs to [{table}], where it means something else");
+            let table = if table == "route" { format!("[[{table}]]") } else { format!("[{table}]") };
+            let problem = format!("is missing: this one belongs to {table}, where it means something else");
             let advice = format!("write {key} = \"…\" also at the top of the file, above the first [table]");
             self.notes.error(&found, key, problem, advice);
         }
@@ -411,15 +440,17 @@ impl<'a, 'i, 'n, 't> Table<'a, 'i, 'n, 't> {
     /// Complains of every key that was not asked for.
     pub(super) fn close(self) {
         let unknown = self.entries.keys().filter(|key| !self.known.contains(&&**key.get_ref()));
-        for key in unknown {
+        for (at, key) in unknown.enumerate() {
             let word = key.get_ref();
             let misplaced = !self.name.is_empty() && raw::TOP_LEVEL.contains(&&**word);
             let advice = if let Some((_, advice)) = foreign::hint(self.kind(), word) {
                 advice.to_owned()
             } else if misplaced {
                 format!("{word} belongs to the top of the file: move it above the first [table]")
-            } else {
+            } else if at < MOST_COMPARED {
                 suggestion(word, self.known.iter().copied(), "known keys")
+            } else {
+                String::from("leave it out")
             };
             let name = if self.secretive { self.name.clone() } else { self.path(word) };
             self.notes.error(&key.span(), name, "unknown key", advice);

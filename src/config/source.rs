@@ -49,7 +49,12 @@ impl Read for Source {
         table.close();
         let count = [file.span(), env.span(), text.span()].into_iter().flatten().count();
         if count != 1 {
-            notes.error(&node.span, &*node.name, format!("expected one of {EXPECTED}, found {count} of them"), "");
+            notes.error(
+                &node.span,
+                &*node.name,
+                format!("expected one of {EXPECTED}, found {count} of them"),
+                "write one",
+            );
             return None;
         }
         let file = file.get().cloned().map(Source::File);
@@ -76,6 +81,20 @@ impl JsonSchema for Source {
             "minProperties": 1,
             "maxProperties": 1,
         })
+    }
+}
+
+/// What to do about a problem of [`Outside::fetch`], or of what was made of its bytes.
+pub(super) fn advice(problem: &str) -> &'static str {
+    match problem {
+        _ if problem.contains("Permission denied") => "let the user that runs waxseal read it",
+        _ if problem.starts_with("cannot read") => {
+            "name a file that is there; a relative path starts from the folder of the config file"
+        }
+        _ if problem.starts_with("the environment") => "set it where waxseal is started, or write { file = \"FILE\" }",
+        _ if problem.contains("1 MiB") => "name the file of the key; this is some other one",
+        _ if problem.contains("DER") => "write pem = \"FILE\" with a file that begins with -----BEGIN",
+        _ => "write encoding = \"utf8\", or leave it out, if the bytes of the file are the key",
     }
 }
 
@@ -126,7 +145,8 @@ impl Outside<'_> {
     pub(super) fn readable(&self, path: &At<String>, key: &str, notes: &mut Notes<'_>) -> PathBuf {
         let file = self.path(&path.value);
         if let Err(error) = File::open(&file).and_then(|mut open| open.read(&mut [0])) {
-            notes.error(&path.span, key, format!("cannot read {}: {error}", file.display()), "");
+            let problem = format!("cannot read {}: {error}", file.display());
+            notes.error(&path.span, key, &*problem, advice(&problem));
         }
         file
     }

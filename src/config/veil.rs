@@ -31,13 +31,13 @@ pub(super) fn pieces(text: &str, windows: &[Range<usize>], end: usize, told: &mu
 
 /// A word of a file.
 #[derive(Clone, Debug)]
-struct Word {
-    kind: TokenKind,
-    span: Range<usize>,
+pub(super) struct Word {
+    pub(super) kind: TokenKind,
+    pub(super) span: Range<usize>,
 }
 
 /// The word that begins at a byte.
-fn word(text: &str, at: usize) -> Word {
+pub(super) fn word(text: &str, at: usize) -> Word {
     match text.get(at..).and_then(|rest| Source::new(rest).lex().next()) {
         Some(token) => {
             // Past a byte order mark the lexer begins behind it.
@@ -117,28 +117,12 @@ impl Walk<'_, '_> {
 
     /// A line begins. One that looks like a statement or a header is one, also where a bracket was left open.
     fn new_line(&mut self, at: usize) {
-        let broken = match self.open.last() {
-            None => true,
-            Some(open) => {
-                let start =
-                    at + self.text.get(at..).map_or(0, |rest| rest.len() - rest.trim_start_matches([' ', '\t']).len());
-                self.is_header(start) || (open.list && keys(self.text, start).is_some_and(|found| found.assigned))
-            }
-        };
+        let broken = self.open.last().is_none_or(|open| begins_anew(self.text, at, open.list));
         if broken {
             self.open.clear();
             self.path.truncate(self.header.len());
             self.slot = Slot::Key;
         }
-    }
-
-    /// Whether a table that is known at the top of a file is opened here.
-    fn is_header(&self, at: usize) -> bool {
-        let rest = self.text.get(at..).unwrap_or_default();
-        let Some(inner) = rest.strip_prefix("[[").or_else(|| rest.strip_prefix('[')) else { return false };
-        let first: String =
-            inner.chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
-        known::is(&[first])
     }
 
     /// Where a key should be: tells of it as far as its value.
@@ -325,19 +309,34 @@ impl Walk<'_, '_> {
     }
 }
 
+/// Whether a line within brackets is so clearly a setting or a header that the brackets must have been left open.
+pub(super) fn begins_anew(text: &str, line: usize, in_list: bool) -> bool {
+    let rest = text.get(line..).unwrap_or_default();
+    let start = line + (rest.len() - rest.trim_start_matches([' ', '\t']).len());
+    is_header(text, start) || (in_list && keys(text, start).is_some_and(|found| found.assigned))
+}
+
+/// Whether a table that is known at the top of a file is opened here.
+fn is_header(text: &str, at: usize) -> bool {
+    let rest = text.get(at..).unwrap_or_default();
+    let Some(inner) = rest.strip_prefix("[[").or_else(|| rest.strip_prefix('[')) else { return false };
+    let first: String = inner.chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
+    known::is(&[first])
+}
+
 /// What stands where a key should be.
-struct Keys {
-    names: Vec<String>,
+pub(super) struct Keys {
+    pub(super) names: Vec<String>,
     /// The byte behind the names, and behind a `:` that was meant for `=`.
-    end: usize,
+    pub(super) end: usize,
     /// Whether `=` or `:` follows.
-    assigned: bool,
+    pub(super) assigned: bool,
     /// Whether a value follows it on the same line.
     valued: bool,
 }
 
 /// The dotted key at a byte, if there is one.
-fn keys(text: &str, at: usize) -> Option<Keys> {
+pub(super) fn keys(text: &str, at: usize) -> Option<Keys> {
     let mut names = Vec::new();
     let mut end = at;
     let mut next = at;

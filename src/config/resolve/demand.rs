@@ -58,7 +58,12 @@ fn named_issuers(raw: &RawRoute, issuers: &Issuers, cx: &mut Context<'_, '_>) ->
     for name in &names.value.0 {
         match issuers.places.get(&name.value) {
             Some(id) if found.contains(id) => {
-                cx.notes.error(&name.span, &*raw.label, format!("issuer {:?} stands twice", name.value), "");
+                cx.notes.error(
+                    &name.span,
+                    &*raw.label,
+                    format!("issuer {:?} stands twice", name.value),
+                    "leave one out",
+                );
             }
             Some(id) => found.push(*id),
             None => {
@@ -111,7 +116,12 @@ fn places(raw: &RawRoute, cx: &mut Context<'_, '_>) -> Option<Vec<Place>> {
                 cx.notes.error(&word.span, &*raw.label, format!("token {:?}: {problem}", word.value), advice);
             }
             Ok(place) if found.contains(&place) => {
-                cx.notes.error(&word.span, &*raw.label, format!("token {:?} stands twice", word.value), "");
+                cx.notes.error(
+                    &word.span,
+                    &*raw.label,
+                    format!("token {:?} stands twice", word.value),
+                    "leave one out",
+                );
             }
             Ok(place) => {
                 warn_of_query(&place, &word.span, raw, cx);

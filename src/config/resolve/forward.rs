@@ -35,7 +35,12 @@ fn claims(raw: &RawRoute, forward: &Forward, cx: &mut Context<'_, '_>) -> Vec<(H
     let mut found = Vec::new();
     for (header, claim) in forward.claims.get().map(|named| named.0.as_slice()).unwrap_or_default() {
         let Ok(name) = HeaderName::from_bytes(header.value.as_bytes()) else {
-            cx.notes.error(&header.span, &*key, format!("{:?} is no name of a header", header.value), "");
+            cx.notes.error(
+                &header.span,
+                &*key,
+                format!("{:?} is no name of a header", header.value),
+                "write a name like \"X-Auth-User\"",
+            );
             continue;
         };
         let own = OWN.contains(&&*folded(&name)).then_some("waxseal writes this field itself");
@@ -58,10 +63,12 @@ fn strip(raw: &RawRoute, forward: &Forward, cx: &mut Context<'_, '_>) -> Vec<Box
     for header in forward.strip.get().map(|list| list.0.as_slice()).unwrap_or_default() {
         let name = HeaderName::from_bytes(header.value.as_bytes());
         let (problem, advice) = match &name {
-            Err(_) => ("is no name of a header", ""),
+            Err(_) => ("is no name of a header", "write a name like \"Cookie\""),
             Ok(name) if name == AUTHORIZATION => ("has a setting of its own", "write authorization = \"strip\""),
             Ok(name) if name == HOST => ("cannot be removed", "the upstream's setting `host` says which one it gets"),
-            Ok(name) if FRAMING.contains(&&*folded(name)) => ("says where the body ends and cannot be removed", ""),
+            Ok(name) if FRAMING.contains(&&*folded(name)) => {
+                ("says where the body ends and cannot be removed", "leave it out")
+            }
             Ok(name) if OWN.contains(&&*folded(name)) => ("is written by waxseal itself", "leave it out"),
             Ok(_) => {
                 found.push(fold_text(&header.value).as_ref().into());

@@ -33,7 +33,12 @@ fn answers(field: &Field<RawAnswers>, notes: &mut Notes<'_>) -> Answers {
         // It stands in quotes in a header field (RFC 9110 section 11.5).
         let sendable = realm.value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'));
         if !sendable {
-            notes.error(&realm.span, "answers.realm", "a realm is ASCII text without quotes and backslashes", "");
+            notes.error(
+                &realm.span,
+                "answers.realm",
+                "a realm is ASCII text without quotes and backslashes",
+                "write one like \"waxseal\"",
+            );
         }
     }
     Answers {

@@ -12,7 +12,7 @@ use super::super::diagnostic::Notes;
 use super::super::near::nearest;
 use super::super::raw::{Encoding, Issuer as RawIssuer, Pem};
 use super::super::reader::{At, Field, Named};
-use super::super::source::Source;
+use super::super::source::{self, Source};
 use super::server::warn_of_text;
 use super::{Context, claim_path, texts};
 use crate::decision::claims::ClaimPath;
@@ -260,7 +260,7 @@ impl Case<'_> {
             String::from_utf8(bytes.expose().clone())
                 .map_err(|_| String::from("it is no text; DER is turned into PEM by `openssl pkey -pubin -inform DER`"))
         });
-        text.map_err(|problem| cx.notes.error(span, self.key(name), problem, "")).ok()
+        text.map_err(|problem| cx.notes.error(span, self.key(name), &*problem, source::advice(&problem))).ok()
     }
 
     /// The bytes that sign: decoded, and salted as OFBiz does.
@@ -269,7 +269,8 @@ impl Case<'_> {
         warn_of_text(source, &key, cx.notes);
         let encoding = self.raw.encoding.or(Encoding::Utf8);
         let bytes = cx.outside.fetch(&source.value).and_then(|bytes| decode(bytes, encoding));
-        let bytes = bytes.map_err(|problem| cx.notes.error(&source.span, &*key, problem, "")).ok()?;
+        let bytes =
+            bytes.map_err(|problem| cx.notes.error(&source.span, &*key, &*problem, source::advice(&problem))).ok()?;
         let Some(salt) = self.raw.salt.at() else { return Some(bytes) };
         if encoding != Encoding::Utf8 {
             let advice = "OFBiz puts the salt before the text of the key; leave one of both out";
@@ -294,16 +295,26 @@ impl Case<'_> {
         let loaded = match source.load(wanted) {
             Ok(loaded) => loaded,
             Err(error @ LoadError::Key(KeyError::WrongFamily { .. })) => {
-                notes.error(algorithms.unwrap_or(span), self.key("algorithms"), error.to_string(), "");
+                notes.error(
+                    algorithms.unwrap_or(span),
+                    self.key("algorithms"),
+                    error.to_string(),
+                    "leave it out to take those of the key",
+                );
                 return None;
             }
             Err(error) => {
-                notes.error(span, self.key(name), error.to_string(), "");
+                let advice = match source {
+                    KeySource::Secret { .. } => "write { file = \"FILE\" } with the key that the issuer signs with",
+                    KeySource::Pem { .. } => "write pem = \"FILE\" with the public key of the issuer in PEM",
+                    KeySource::Jwks { .. } => "write jwks = { file = \"FILE\" } with the key set of the issuer",
+                };
+                notes.error(span, self.key(name), error.to_string(), advice);
                 return None;
             }
         };
         for note in &loaded.notes {
-            notes.warning(span, self.key(name), note, "");
+            notes.warning(span, self.key(name), note, "the other keys of the set are used");
         }
         let idle: AlgorithmSet = wanted
             .iter()

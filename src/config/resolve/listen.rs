@@ -16,7 +16,7 @@ pub(super) fn listen(file: &File, cx: &mut Context<'_, '_>) -> Vec<Listen> {
         match one(&text.value, cx) {
             Err((problem, advice)) => cx.notes.error(&text.span, "listen", problem, advice),
             Ok(address) if found.contains(&address) => {
-                cx.notes.error(&text.span, "listen", format!("{:?} stands twice", text.value), "");
+                cx.notes.error(&text.span, "listen", format!("{:?} stands twice", text.value), "leave one out");
             }
             Ok(Listen::Tcp { tls: true, .. }) if file.tls.is_absent() => {
                 let advice = "add a table: [tls], cert = \"FILE\", key = \"FILE\"";
@@ -31,7 +31,9 @@ pub(super) fn listen(file: &File, cx: &mut Context<'_, '_>) -> Vec<Listen> {
 /// One address, or a problem and an advice.
 fn one(text: &str, cx: &Context<'_, '_>) -> Result<Listen, (String, String)> {
     if let Some(path) = text.strip_prefix("unix:") {
-        return unix(path, cx).map(Listen::Unix).map_err(|problem| (problem, String::new()));
+        return unix(path, cx)
+            .map(Listen::Unix)
+            .map_err(|problem| (problem, String::from("write \"unix:/run/waxseal.sock\"")));
     }
     let (tls, rest) = match text.split_once("://") {
         None => (false, text),
@@ -84,10 +86,17 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, (String, String)> {
         host => {
             let found: Vec<SocketAddr> = match (host, port).to_socket_addrs() {
                 Ok(found) => found.collect(),
-                Err(error) => return wrong(format!("{host:?} is no address and no name that resolves: {error}"), ""),
+                Err(error) => {
+                    return wrong(
+                        format!("{host:?} is no address and no name that resolves: {error}"),
+                        "write an address, like \"0.0.0.0:8080\"",
+                    );
+                }
             };
             let chosen = found.iter().find(|address| address.is_ipv4()).or(found.first()).copied();
-            chosen.ok_or_else(|| (format!("{host:?} has no address"), String::new()))
+            chosen.ok_or_else(|| {
+                (format!("{host:?} has no address"), String::from("write an address, like \"0.0.0.0:8080\""))
+            })
         }
     }
 }

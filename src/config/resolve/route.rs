@@ -154,6 +154,7 @@ fn one(route: &At<RawRoute>, issuers: &Issuers, upstreams: &mut Upstreams, cx: &
 
 /// The paths, or complaints at the letter that is wrong.
 fn patterns(raw: &RawRoute, access: Access, cx: &mut Context<'_, '_>) -> Option<Vec<Pattern>> {
+    const FORMS: &str = "write it as in \"/api/orders\", \"/api/*/items\" or \"/api/**\"";
     let paths = &raw.path.get()?.0;
     let mut patterns = Vec::with_capacity(paths.len());
     for path in paths {
@@ -164,7 +165,7 @@ fn patterns(raw: &RawRoute, access: Access, cx: &mut Context<'_, '_>) -> Option<
                 let meant = lints::instead(&path.value).filter(|_| path.value.starts_with('^'));
                 let advice = meant.map(|meant| format!("no regular expressions stand here: write {meant:?}"));
                 let problem = format!("path {:?}: {error}", path.value);
-                cx.notes.error(&span, &*raw.label, problem, advice.unwrap_or_default());
+                cx.notes.error(&span, &*raw.label, problem, advice.unwrap_or_else(|| FORMS.to_owned()));
             }
         }
     }
@@ -198,7 +199,11 @@ fn hosts(raw: &RawRoute, cx: &mut Context<'_, '_>) -> Option<Vec<HostPattern>> {
         match HostPattern::parse(&name.value) {
             Ok(host) => hosts.push(host),
             Err(problem) => {
-                let advice = if name.value == "*" { "leave `host` out for all hosts" } else { "" };
+                let advice = if name.value == "*" {
+                    "leave `host` out for all hosts"
+                } else {
+                    "write \"oms.example\" or \"*.example\""
+                };
                 cx.notes.error(&name.span, &*raw.label, format!("host {:?}: {problem}", name.value), advice);
             }
         }

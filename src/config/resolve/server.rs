@@ -7,7 +7,7 @@ use super::super::diagnostic::Notes;
 use super::super::quantity::{Size, Time};
 use super::super::raw::{Admin, Drain, Limits as RawLimits, Log, Memo};
 use super::super::reader::Field;
-use super::super::source::Source;
+use super::super::source::{self, Source};
 use super::listen::address;
 use super::{Context, table};
 use crate::net::{DrainSettings, Limits, Listen};
@@ -51,7 +51,7 @@ fn within(field: &Field<usize>, key: &str, default: usize, least: usize, most: u
     let Some(number) = field.at() else { return default };
     if !(least..=most).contains(&number.value) {
         let problem = format!("{} is not between {least} and {most}", number.value);
-        notes.error(&number.span, key, problem, "");
+        notes.error(&number.span, key, problem, "leave it out, or write a number within");
     }
     number.value
 }
@@ -71,7 +71,7 @@ pub(super) fn limits(field: &Field<RawLimits>, notes: &mut Notes<'_>) -> Limits 
     let header_size = raw.header_size.or(Size(HEADER_SIZE)).0;
     if !(LEAST_HEADER_SIZE..=MOST_HEADER_SIZE).contains(&header_size) {
         let span = raw.header_size.span().cloned().unwrap_or(0..0);
-        notes.error(&span, "limits.header_size", "is not between \"8KiB\" and \"16MiB\"", "");
+        notes.error(&span, "limits.header_size", "is not between \"8KiB\" and \"16MiB\"", "leave it out for \"32KiB\"");
     }
     let most = usize::MAX;
     let streams = within(&raw.streams, "limits.streams", STREAMS, 1, MOST_STREAMS, notes);
@@ -195,13 +195,18 @@ fn admin_token(field: &Field<Source>, cx: &mut Context<'_, '_>) -> Option<Secret
     let bytes = match cx.outside.fetch(&source.value) {
         Ok(bytes) => bytes,
         Err(problem) => {
-            cx.notes.error(&source.span, KEY, problem, "");
+            cx.notes.error(&source.span, KEY, &*problem, source::advice(&problem));
             return None;
         }
     };
     let sendable = !bytes.expose().is_empty() && bytes.expose().iter().all(u8::is_ascii_graphic);
     if !sendable {
-        cx.notes.error(&source.span, KEY, "a token is visible ASCII without blanks, and not empty", "");
+        cx.notes.error(
+            &source.span,
+            KEY,
+            "a token is visible ASCII without blanks, and not empty",
+            "make one: openssl rand -hex 32 > FILE",
+        );
     }
     std::str::from_utf8(bytes.expose()).ok().map(|text| Secret::new(text.to_owned()))
 }

@@ -54,7 +54,9 @@ fn settings(upstream: &At<Upstream>, key: &str, cx: &mut Context<'_, '_>) -> Opt
     let urls = raw.url.get()?;
     for url in &urls.0 {
         match server(&url.value, cx) {
-            Ok(server) if servers.contains(&server) => cx.notes.error(&url.span, key, "the same server twice", ""),
+            Ok(server) if servers.contains(&server) => {
+                cx.notes.error(&url.span, key, "the same server twice", "leave one out")
+            }
             Ok(server) => servers.push(server),
             Err((problem, advice)) => cx.notes.error(&url.span, key, problem, advice),
         }
@@ -98,7 +100,12 @@ fn tls(upstream: &At<Upstream>, servers: &[Server], key: &str, cx: &mut Context<
         (&raw.server_name, "server_name"),
     ] {
         if let (Some(span), false) = (field.span(), some_tls || servers.is_empty()) {
-            cx.notes.warning(span, name(own_name), "no URL begins with https://, so this is not used", "");
+            cx.notes.warning(
+                span,
+                name(own_name),
+                "no URL begins with https://, so this is not used",
+                "leave it out, or write https://",
+            );
         }
     }
     let mut file =
@@ -113,7 +120,7 @@ fn server_name(field: &Field<String>, key: &str, notes: &mut Notes<'_>) {
     if let Some(name) = field.at()
         && rustls_pki_types::ServerName::try_from(name.value.as_str()).is_err()
     {
-        notes.error(&name.span, key, "is no host name and no address", "");
+        notes.error(&name.span, key, "is no host name and no address", "write a name like \"oms.internal\"");
     }
 }
 
@@ -121,12 +128,16 @@ fn server_name(field: &Field<String>, key: &str, notes: &mut Notes<'_>) {
 fn server(url: &str, cx: &Context<'_, '_>) -> Result<Server, (String, String)> {
     let wrong = |problem: &str, advice: &str| Err((problem.to_owned(), advice.to_owned()));
     if let Some(path) = url.strip_prefix("unix:") {
-        return unix(path, cx).map(Server::Unix).map_err(|problem| (problem, String::new()));
+        return unix(path, cx)
+            .map(Server::Unix)
+            .map_err(|problem| (problem, String::from("write \"unix:/run/oms.sock\"")));
     }
     let (scheme, rest) = match url.split_once("://") {
         Some(("h2c", _)) => return wrong("h2c:// is not in this version yet", "write http://host:port"),
         Some((scheme @ ("http" | "https"), rest)) => (scheme, rest),
-        Some(("ws" | "wss", _)) => return wrong("WebSocket upstreams are written http:// or https://", ""),
+        Some(("ws" | "wss", _)) => {
+            return wrong("WebSocket upstreams are written http:// or https://", "write \"http://host:port\"");
+        }
         _ => return wrong("a URL begins with http://, https:// or unix:", "write \"http://host:port\""),
     };
     let authority = rest.strip_suffix('/').unwrap_or(rest);
@@ -146,7 +157,7 @@ fn server(url: &str, cx: &Context<'_, '_>) -> Result<Server, (String, String)> {
         None => Some(default),
         Some(port) => Some(port.as_u16()).filter(|port| *port != 0),
     };
-    let Some(port) = port else { return wrong("the port is no number from 1 to 65535", "") };
+    let Some(port) = port else { return wrong("the port is no number from 1 to 65535", "write \"http://host:port\"") };
     let host = parsed.host();
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     Ok(Server::Tcp { host: host.to_owned(), port, tls: scheme == "https" })

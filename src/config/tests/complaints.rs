@@ -33,7 +33,11 @@ fn tables_of_the_process() {
         ("workers = -1", 1, "whole number from 0 up"),
         ("workers = '2'", 1, "expected a whole number, found text"),
         ("[log]\nworkers = 2", 2, "workers belongs to the top of the file"),
-        ("[limits]\nheader_size = '64KB'", 2, "limits.header_size: unknown unit \"KB\": write \"64KiB\""),
+        (
+            "[limits]\nheader_size = '64KB'",
+            2,
+            "limits.header_size: unknown unit \"KB\"\n    write header_size = \"64KiB\"",
+        ),
         ("[limits]\nheader_size = '1KiB'", 2, "not between \"8KiB\" and"),
         ("[limits]\nheader_timeout = 10", 2, "found a number without a unit\n    write header_timeout = \"10s\""),
         ("[limits]\nheader_timeout = '0s'", 2, "nothing can happen"),
@@ -247,26 +251,93 @@ fn everything_is_told_at_once_and_in_order() {
 }
 
 #[test]
-fn broken_toml_is_told_without_quoting_the_line() {
+fn the_cause_of_broken_toml_is_told_where_it_is_and_no_secret_with_it() {
     for (text, line, words) in [
-        ("listen = 0.0.0.0:8080\n", 1, "put text, durations and addresses in quotes"),
-        ("listen = 'a:1'\nlisten = 'b:1'\n", 2, "a key or [table] stands once"),
-        ("[issuer.a]\nsecret = { text = \"swordfish\n", 2, "TOML: "),
-        ("[issuer.a]\nsecret = { text = \"swordfish\\q\" }\n", 2, "TOML: "),
-        ("[issuer.a\nsecret = swordfish\n", 1, "TOML: "),
-        ("secret = 'swordfish' 'swordfish'\n", 1, "TOML: "),
+        ("listen = 0.0.0.0:8080\n", 1, "put text, durations, sizes and addresses in quotes: listen = "),
+        ("listen = 'a:1'\nlisten = 'b:1'\n", 2, "the first is at line 1"),
+        ("[log]\n\n[tls]\n [ log ] # again\n", 4, "the first is at line 1"),
+        ("a.b = 1\na = { b = 2 }\n", 2, "stands a second time"),
+        ("a = 1\na.b = 2\n", 2, "has a value already"),
+        ("[issuer.a]\nsecret = { text = \"swordfish\n", 2, "no closing quote"),
+        ("[issuer.a]\nsecret = { text = \"swordfish\\\" }\n", 2, "no closing quote"),
+        ("[issuer.a]\nsecret = { text = \"swordfish\\\"\n", 2, "does not close it"),
+        ("[issuer.a]\nsecret = { text = \"swordfish\\q\" }\n", 2, "begins an escape"),
+        ("[issuer.a\nsecret = swordfish\n", 1, "this header is not closed"),
+        ("secret = 'swordfish' 'swordfish'\n", 1, "follows the value"),
+        ("realm = swordfish\"\n", 1, "has no opening quote"),
+        ("secret = swordfish\n", 1, "write secret = { file"),
+        ("a = [1,\nb = 2\n", 1, "this list is not closed"),
+        ("a = [\n  'x',\n\n[log]\nlevel = 'info'\n", 1, "this list is not closed"),
+        ("a = { b = [1, 2 }\n", 1, "} closes what [ opened"),
+        ("a = '''x\nb = 1\n", 1, "no closing quote"),
+        ("a = { b: 1 }\n", 1, "`:` stands where TOML has `=`"),
+        ("- a\n", 1, "YAML"),
+        ("<config>\n", 1, "XML"),
+        ("; secret swordfish\n", 1, "write # for a comment"),
+        ("listen 'a'\n", 1, "`=` is missing"),
+        ("listen\n", 1, "a key without a value"),
+        ("listen at = 'a'\n", 1, "a key is one word"),
+        ("listen == 'a'\n", 1, "one `=` too many"),
+        ("listen => 'a'\n", 1, "with = alone"),
+        ("é = 1\n", 1, "this is no key"),
+        ("a = null\n", 1, "leave the key out"),
+        ("a = 1;\n", 1, "does not end in ;"),
+        ("a = 007\n", 1, "does not begin with 0"),
+        ("a = 1 ]\n", 1, "closes nothing"),
+        ("}\n", 1, "closes nothing"),
+        ("a = {,}\n", 1, "one comma too many"),
+        ("a = 2026-01-01x\n", 1, "put text, durations"),
+        ("[]\n", 1, "names no table"),
+        ("[[a]\n", 1, "[[ is closed by ]]"),
+        ("[a] b = 1\n", 1, "lines of their own"),
+        ("[a:b]\n", 1, "letters, digits"),
+        ("a = 'x'\rb = 1\n", 1, "carriage return"),
+        ("a = 'x\u{1b}'\n", 1, "control character"),
+        (&format!("a = {}\n", "{a=".repeat(1000)), 1, "not closed"),
+        (&format!("a = {}1{}\n", "[".repeat(1000), "]".repeat(1000)), 1, "80 levels"),
+        (&format!("\n{} = 1\n", ["a"; 1000].join(".")), 2, "80 levels"),
     ] {
         let report = Desk::new().parse(text).map(|_| ()).expect_err(text);
-        let told = report.diagnostics.iter().find(|diagnostic| diagnostic.to_string().contains(words));
-        assert_eq!(told.map(|told| told.line), Some(line), "{text}\n{report}");
-        let quoted = format!("{report}{report:?}");
-        assert!(!quoted.contains("swordfish"), "{text}\n{report}");
+        let told = report.diagnostics.iter().find(|told| told.to_string().contains(words));
+        assert_eq!(told.map(|told| told.line), Some(line), "{text}\n{words}\n{report}");
+        assert!(report.diagnostics.iter().all(|told| !told.advice.is_empty()), "{text}\n{report}");
+        let told = format!("{report}{report:?}{}", super::super::render::complaints(&report.diagnostics));
+        assert!(!told.contains("swordfish"), "{text}\n{told}");
     }
     // What is wrong besides quotes is told with them; what a broken list swallowed is not.
     let report = Desk::new().parse("listen = 0.0.0.0:8080\nunmatched = 'x'\n").unwrap_err().to_string();
-    assert!(report.contains("TOML") && report.contains("expected \"open\""), "{report}");
+    assert!(report.contains("quotes") && report.contains("expected \"open\""), "{report}");
     let report = Desk::new().parse("listen = ['a'\nunmatched = 'open'\n").unwrap_err().to_string();
-    assert!(report.contains("TOML") && !report.contains("is missing"), "{report}");
+    assert!(report.contains("not closed") && !report.contains("is missing"), "{report}");
+}
+
+#[test]
+fn what_was_written_for_a_key_stands_for_it() {
+    for (text, words) in [
+        ("lisen = 'a:1'\nupsteam = 'http://a'\nunmached = 'open'\n", "did you mean \"listen\"?"),
+        ("port = 1\nbackend = 'http://a'\ndefault = 'open'\n", "say where to listen"),
+        ("[log]\nlisten = 'a:1'\nupstream = 'http://a'\nunmatched = 'open'\n", "belongs to the top of the file"),
+        (
+            "[admin]\nlisten = '127.0.0.1:1'\n[[route]]\npath = '/'\nupstream = 'http://a'\n[log]\nunmatched = 'open'\n",
+            "also at the top of the file",
+        ),
+    ] {
+        let report = Desk::new().parse(text).map(|_| ()).expect_err(text);
+        assert!(report.diagnostics[0].advice.contains(words), "{text}\n{report}");
+        assert!(report.diagnostics.iter().all(|told| told.problem != "is missing"), "{text}\n{report}");
+    }
+}
+
+#[test]
+fn of_a_file_that_is_no_config_a_hundred_complaints_are_told() {
+    let keys = |count: usize| -> String { (0..count).map(|n| format!("a{n} = 1\n")).collect() };
+    for text in ["a\n".repeat(100_000), "a = 1\n".repeat(100_000), keys(100_000)] {
+        let report = Desk::new().parse(&text).unwrap_err();
+        assert!((1..=101).contains(&report.diagnostics.len()), "{}", report.diagnostics.len());
+    }
+    let report = Desk::new().parse(&keys(200)).unwrap_err().to_string();
+    let last = "103 more complaints are not told\n    put the first ones right and ask again";
+    assert!(report.ends_with(last), "{report}");
 }
 
 #[test]
