@@ -38,3 +38,4 @@ mod tokens;
 mod tomcat;
 mod upgrade;
 mod upstream;
+mod wrong;
