@@ -72,6 +72,12 @@ impl Draft {
                 self.mark_if_meant(piece.start + at, character.len_utf8(), before);
             }
         } else {
+            // Blanks between hidden words say nothing.
+            let rest = self.text.trim_end_matches(' ').len();
+            if self.text.get(..rest).is_some_and(|text| text.ends_with(HIDDEN)) {
+                self.text.truncate(rest);
+                self.hidden = true;
+            }
             let before = if self.hidden { self.text.len().saturating_sub(HIDDEN.len()) } else { self.text.len() };
             if !self.hidden {
                 self.text.push_str(HIDDEN);
@@ -92,7 +98,8 @@ impl Draft {
 
     fn done(mut self, text: &str) -> Excerpt {
         // What was not met stands behind the last character of the line.
-        let mark = self.mark.unwrap_or(self.text.len()..self.text.len());
+        let length = self.text.len();
+        let mark = self.mark.map_or(length..length, |mark| mark.start.min(length)..mark.end.min(length));
         if !self.hidden && text.as_bytes().get(self.window.end).is_some_and(|next| !b"\r\n".contains(next)) {
             self.text.push_str(HIDDEN);
         }
@@ -186,7 +193,10 @@ mod tests {
             ("secret = '''\nswordfish'''", "swordfish", "<…>"),
             ("listen = '''\nsecret = swordfish", "swordfish", "<…>"),
             ("listen = 'a' # swordfish", "swordfish", "listen = 'a' # <…>"),
-            ("listen = \"a # swordfish", "swordfish", "listen = \"a<…>"),
+            ("listen = \"a # swordfish", "swordfish", "listen = \"<…>"),
+            ("listen = \"a swordfish\"", "swordfish", "listen = \"a<…>\""),
+            ("[issuer.a] swordfish = 'swordfish'", "[", "<[>issuer.a] …"),
+            ("upstream = 'http://u:swordfish'", "u:", "upstream = 'http://<…>'"),
             ("listen = ['a'\nsecret = 'swordfish'", "'swordfish'", "secret = <'…'>"),
             ("upstream = 'http://u:swordfish@a'", "swordfish", "upstream = 'http://<…>@a'"),
             ("upstream = \"http://u:swordfish\\u0040a\"", "swordfish", "upstream = \"<…>\""),

@@ -16,7 +16,11 @@ const BIGGEST: u64 = 8 << 20;
 
 /// Reads the text of a file.
 pub(super) fn text(path: &Path) -> Result<String, Report> {
-    let bytes = bytes(path).map_err(|(problem, advice)| Report::of_file(path, &problem, &advice))?;
+    decode(bytes(path).map_err(|(problem, advice)| Report::of_file(path, &problem, &advice))?, path)
+}
+
+/// The text that the bytes of a file are.
+pub(super) fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, Report> {
     if let Some(encoding) = wide(&bytes) {
         return Err(Report::of_file(path, &format!("is written in {encoding}"), "save it as UTF-8"));
     }

@@ -19,6 +19,11 @@ pub(super) fn is(path: &[String]) -> bool {
     !settings(path).is_empty()
 }
 
+/// Whether a setting of that path is known and its key is a word of the file format, not a name of somebody's choice.
+pub(super) fn is_word(path: &[String]) -> bool {
+    path.last().is_some_and(|last| word(last).is_some()) && is(path)
+}
+
 /// Whether a kind of table (`""` is the whole file) has that key.
 pub(super) fn in_table(kind: &str, key: &str) -> bool {
     let above: &[&str] = match kind {
@@ -68,6 +73,11 @@ pub(super) fn is_free(path: &[String]) -> bool {
 fn schema() -> &'static Value {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
     SCHEMA.get_or_init(|| schemars::schema_for!(raw::File).to_value())
+}
+
+/// Whether the value of a setting may well have blanks in it.
+pub(super) fn is_spaced(path: &[String]) -> bool {
+    path.last().is_some_and(|last| ["name", "realm", "scope", "subject", "method"].contains(&last.as_str()))
 }
 
 /// The schemas that the setting of a path may have.

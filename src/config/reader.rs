@@ -452,7 +452,9 @@ impl<'a, 'i, 'n, 't> Table<'a, 'i, 'n, 't> {
             } else {
                 String::from("leave it out")
             };
-            let name = if self.secretive { self.name.clone() } else { self.path(word) };
+            // What must stand in quotes is no likely key, and may be a text that slipped.
+            let untold = self.secretive || matches!(written(word), Cow::Owned(_));
+            let name = if untold { self.name.clone() } else { self.path(word) };
             self.notes.error(&key.span(), name, "unknown key", advice);
         }
     }

@@ -144,7 +144,8 @@ impl Walk<'_, '_> {
             (self.told)(first.span.clone(), false);
             return first.span.end;
         };
-        let hidden = known::hides(&self.path) && !known::is(&self.with(&found.names));
+        let plain = self.text.get(first.span.start..found.end).is_some_and(is_plain_key);
+        let hidden = (known::hides(&self.path) || !plain) && !known::is(&self.with(&found.names));
         (self.told)(first.span.start..found.end, !hidden);
         self.path.extend(found.names);
         self.slot = Slot::Value;
@@ -153,7 +154,7 @@ impl Walk<'_, '_> {
 
     /// A key that is followed by a value, or one that is known where it stands.
     fn is_shown_key(&self, found: &Keys) -> bool {
-        (found.assigned && found.valued) || known::is(&self.with(&found.names))
+        (found.assigned && found.valued) || known::is_word(&self.with(&found.names))
     }
 
     fn with(&self, names: &[String]) -> Vec<String> {
@@ -164,21 +165,27 @@ impl Walk<'_, '_> {
     fn header(&mut self, at: usize) -> usize {
         let mut end = at;
         let mut names: Vec<String> = Vec::new();
+        let (mut wanted, mut closed) = (true, false);
         loop {
             let word = word(self.text, end);
             match word.kind {
                 _ if word.span.end - at > FARTHEST => break,
-                TokenKind::LeftSquareBracket
-                | TokenKind::RightSquareBracket
-                | TokenKind::Whitespace
-                | TokenKind::Dot => {}
+                TokenKind::RightSquareBracket => closed = true,
+                _ if closed => break,
+                TokenKind::LeftSquareBracket | TokenKind::Whitespace => {}
+                TokenKind::Dot => wanted = true,
+                _ if !wanted => break,
                 TokenKind::Atom => names.push(plain(self.text, &word).into_owned()),
                 // Text in quotes is a name below a table of this program, and may be anything elsewhere.
-                TokenKind::BasicString | TokenKind::LiteralString if known::is(&names) && !names.is_empty() => {
+                TokenKind::BasicString | TokenKind::LiteralString
+                    if known::is(&names) && !names.is_empty() && self.is_name(&word) =>
+                {
                     names.push(plain(self.text, &word).into_owned());
                 }
                 _ => break,
             }
+            wanted =
+                matches!(word.kind, TokenKind::LeftSquareBracket | TokenKind::Whitespace | TokenKind::Dot) && wanted;
             end = word.span.end;
         }
         let end = end.max(at + 1);
@@ -187,6 +194,11 @@ impl Walk<'_, '_> {
         self.path = names;
         self.slot = Slot::End;
         end
+    }
+
+    /// Whether a name in quotes is no more than one.
+    fn is_name(&self, word: &Word) -> bool {
+        self.text.get(word.span.clone()).is_some_and(|raw| !raw.contains('='))
     }
 
     /// Where a value should be.
@@ -206,7 +218,11 @@ impl Walk<'_, '_> {
             TokenKind::Equals if self.slot == Slot::Value => (self.told)(span.clone(), true),
             TokenKind::Atom | TokenKind::Dot if self.slot != Slot::End => {
                 self.slot = Slot::More;
-                let shown = self.looked_at(&span) && known::shows(&self.path);
+                let raw = self.text.get(span.clone()).unwrap_or_default();
+                let rest = raw.split_once("://").map_or(raw, |(_, rest)| rest);
+                let address = raw.contains(':') && !rest.starts_with("unix:");
+                let clear = !raw.contains('@') && (!address || is_authority(rest));
+                let shown = clear && self.looked_at(&span) && known::shows(&self.path);
                 (self.told)(span.clone(), shown);
             }
             TokenKind::BasicString | TokenKind::LiteralString if self.slot == Slot::Value => {
@@ -260,12 +276,19 @@ impl Walk<'_, '_> {
         let value = plain(self.text, word);
         let none = || inner.start..inner.start;
         let free = known::is_free(&self.path);
-        let swallowed = raw.contains('=') && !free;
+        // A comment, or another setting.
+        let swallowed = raw.contains('#') || (raw.contains('=') && !free);
         let disguised = value.contains('@') && !raw.contains('@');
         if swallowed || disguised || value.contains("-----BEGIN") || (!closed && raw.contains('@')) {
             return [none(), none()];
         }
         let from = |at: usize| inner.start + at;
+        let host = raw.find("://").map(|at| at + 3);
+        let unclear = |host: &usize| !raw.contains('@') && !is_authority(raw.get(*host..).unwrap_or_default());
+        if let Some(host) = host.filter(unclear) {
+            // What remains of a user and a password where the `@` is lost.
+            return [none(), inner.start..from(host)];
+        }
         if !closed {
             let end = raw.find(|letter: char| !letter.is_ascii_alphanumeric() && !"./:*-_[]".contains(letter));
             return [none(), inner.start..from(end.unwrap_or(raw.len()))];
@@ -273,8 +296,10 @@ impl Walk<'_, '_> {
         if free {
             return [none(), inner.clone()];
         }
-        let host = raw.find("://").map(|at| at + 3);
         let query = host.and_then(|host| raw.get(host..)?.find('?').map(|at| host + at)).unwrap_or(raw.len());
+        // Behind a blank, a comment may have slipped in.
+        let blank = raw.find([' ', '\t']).filter(|_| !known::is_spaced(&self.path)).unwrap_or(raw.len());
+        let query = query.min(blank);
         match raw.rfind('@') {
             None => [none(), inner.start..from(query)],
             Some(at) => {
@@ -307,6 +332,23 @@ impl Walk<'_, '_> {
             _ => {}
         }
     }
+}
+
+/// Whether a key is one that needs no quotes; others are unlikely to be meant as keys.
+fn is_plain_key(key: &str) -> bool {
+    key.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_. \t:".contains(letter))
+}
+
+/// Whether what follows `://` begins with a host and perhaps a port, and nothing else.
+fn is_authority(text: &str) -> bool {
+    let authority = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, port)) if host.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte)) => ("", port),
+        Some(_) => return false,
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.*".contains(&byte))
+        && port.strip_prefix(':').unwrap_or(port).bytes().all(|byte| byte.is_ascii_digit() || byte == b'*')
 }
 
 /// Whether a line within brackets is so clearly a setting or a header that the brackets must have been left open.
@@ -383,6 +425,8 @@ pub(super) fn keys(text: &str, at: usize) -> Option<Keys> {
             | TokenKind::Equals
             | TokenKind::Dot
             | TokenKind::Comma
+            | TokenKind::RightSquareBracket
+            | TokenKind::RightCurlyBracket
     );
     (!names.is_empty()).then_some(Keys { names, end, assigned, valued })
 }

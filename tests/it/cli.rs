@@ -80,6 +80,65 @@ fn all_complaints_come_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
+fn check_tells_good_from_bad_by_its_exit_code_and_on_standard_output() {
+    let upstream = Upstream::friendly();
+    let good = config(&upstream).replacen("[admin]", "[limits]\nconnections = 50\n[admin]", 1);
+    for (case, toml, code, words) in [
+        ("good, with warnings", good.clone(), 0, "config.toml: good: 1 route, 1 issuer, the rest is open ("),
+        ("bad", good.replacen("\"open\"", "\"opne\"", 1), 1, "config.toml: 1 error, "),
+    ] {
+        let (folder, _) = folder_with(&toml);
+        let ended = run(&["check"], folder.path());
+        assert_eq!((ended.code, &*ended.err), (Some(code), ""), "{case}: {}", ended.out);
+        assert!(ended.out.lines().last().unwrap().contains(words), "{case}: {}", ended.out);
+        assert!(!ended.out.contains('\u{1b}'), "no colours without a terminal: {:?}", ended.out);
+        let told: serde_json::Value = serde_json::from_str(&run(&["check", "--json"], folder.path()).out).unwrap();
+        assert_eq!((&told["file"], &told["ok"]), (&"config.toml".into(), &(code == 0).into()), "{told}");
+        assert_eq!(told["errors"], code, "{told}");
+    }
+    let (folder, _) = folder_with("listen = '127.0.0.1:0'\nupstream = 'http://127.0.0.1:1'\nunmatched = 'opne'\n");
+    let told: serde_json::Value = serde_json::from_str(&run(&["check", "--json"], folder.path()).out).unwrap();
+    let expected = serde_json::json!({
+        "severity": "error",
+        "file": "config.toml",
+        "line": 3,
+        "column": 13,
+        "end_line": 3,
+        "end_column": 19,
+        "key": "unmatched",
+        "problem": "expected \"open\" or \"protected\" or \"deny\"",
+        "advice": "did you mean \"open\"?",
+    });
+    assert_eq!(told["complaints"], serde_json::json!([expected]));
+}
+
+#[test]
+fn check_of_what_cannot_be_read_fails_and_of_nothing_cannot_start() {
+    let folder = tempfile::TempDir::new().unwrap();
+    for (file, words) in [("none.toml", "No such file"), (".", "is a folder")] {
+        let ended = run(&["check", "--config", file], folder.path());
+        assert_eq!(ended.code, Some(1), "{}{}", ended.out, ended.err);
+        assert!(ended.out.contains(words), "{file}: {}", ended.out);
+        let told: serde_json::Value =
+            serde_json::from_str(&run(&["check", "--json", "--config", file], folder.path()).out).unwrap();
+        assert_eq!(told["complaints"][0]["line"], serde_json::Value::Null, "{told}");
+    }
+    let ended = run(&["check"], folder.path());
+    assert_eq!((ended.code, &*ended.out), (Some(2), ""), "{}", ended.err);
+    assert!(ended.err.contains("--config"), "{}", ended.err);
+}
+
+#[test]
+fn a_config_may_come_from_a_pipe_that_is_named() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let line = "echo 'unmatched = \"opne\"' | \"$0\" check --config /dev/stdin";
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", line, env!("CARGO_BIN_EXE_waxseal")]);
+    let ended = Program::spawn(&mut shell, folder.path()).ended();
+    assert!(ended.out.contains("/dev/stdin:1:13"), "{}{}", ended.out, ended.err);
+}
+
+#[test]
 fn a_taken_port_is_told_with_the_setting_that_names_it() {
     let upstream = Upstream::friendly();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
