@@ -56,9 +56,9 @@ pub(super) fn check(asked: &Check) -> Result<(), Failure> {
         tell_json(&object(file, &complaints, &cases))?;
     } else {
         let last = match &good {
-            Some(good) if complaints.is_empty() => format!("{}: good: {good}", file.display()),
+            Some(good) if complaints.is_empty() => format!("{}: good: {good}", render::name(file)),
             Some(good) => {
-                format!("{}: good: {good} ({})", file.display(), many(complaints.len(), "warning"))
+                format!("{}: good: {good} ({})", render::name(file), many(complaints.len(), "warning"))
             }
             None => render::summary(&complaints),
         };
@@ -103,7 +103,7 @@ fn object(file: &Path, complaints: &[Diagnostic], cases: &[CaseOutcome]) -> Valu
     let count = |severity| complaints.iter().filter(|complaint| complaint.severity == severity).count();
     let errors = count(Severity::Error);
     json!({
-        "file": file.display().to_string(),
+        "file": render::name(file),
         "ok": errors == 0,
         "errors": errors,
         "warnings": count(Severity::Warning),
@@ -126,7 +126,7 @@ fn complaint(complaint: &Diagnostic) -> Value {
     let place = |number: usize| (complaint.line > 0).then_some(number);
     json!({
         "severity": complaint.severity.name(),
-        "file": complaint.file.display().to_string(),
+        "file": render::name(&complaint.file),
         "line": place(complaint.line),
         "column": place(complaint.column),
         "end_line": place(complaint.end_line),

@@ -50,6 +50,14 @@ fn bytes(path: &Path) -> Result<Vec<u8>, (String, String)> {
     Err((String::from("is bigger than 8 MiB"), String::from("name the config file; this is some other one")))
 }
 
+/// Opens a file that the config points to, if it is one: a pipe would be waited for.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    match no_file(&path.metadata()?, path) {
+        Some((problem, _)) => Err(io::Error::other(problem)),
+        None => File::open(path),
+    }
+}
+
 /// What to do about a file that cannot be read.
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {

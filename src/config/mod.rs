@@ -1,9 +1,13 @@
 //! From `config.toml` to settings; the only room that knows the file's shape.
 //!
-//! A file goes through three hands: `reader` and `raw` take down what was written, `resolve` finds out what it means and
-//! whether it fits together, and the caller gets either settings that are good or a [`Report`] with all complaints at
-//! once, in the order of the file. Unknown keys are complaints at every level, since a typing error that is passed over
-//! is an open door.
+//! A file goes through four hands: `intake` makes a text of it, `reader` and `raw` take down what was written, `resolve`
+//! finds out what it means and whether it fits together, and the caller gets either settings that are good or a
+//! [`Report`] with all complaints at once. Unknown keys are complaints at every level, since a typing error that is
+//! passed over is an open door.
+//!
+//! Complaints are gathered in `diagnostic` and drawn by [`render`]. `syntax` with `faults` and `cause` says what is wrong
+//! with the TOML itself, `near` and `foreign` what was probably meant. The line that is shown with a complaint is an
+//! `excerpt`, of which `veil` and `known` let through only what holds no secret.
 //!
 //! The environment and the files of secrets are read here and nowhere below. No secret gets into a complaint, a warning
 //! or the settings in effect as they are told.

@@ -3,6 +3,8 @@
 //! The text holds escape sequences for colours; whoever prints it does so through `anstream`, which strips them where
 //! there is no terminal or `NO_COLOR` is set. Nothing else in it is an escape sequence (see `diagnostic`).
 
+use std::path::Path;
+
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::diagnostic::{Diagnostic, Severity, harmless};
@@ -21,7 +23,13 @@ pub fn summary(diagnostics: &[Diagnostic]) -> String {
     let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     let counts = [(count(Severity::Error), "error"), (count(Severity::Warning), "warning")];
     let told: Vec<String> = counts.into_iter().filter(|(count, _)| *count > 0).map(|(n, word)| many(n, word)).collect();
-    format!("{}: {}", harmless(&first.file.display().to_string()), told.join(", "))
+    format!("{}: {}", name(&first.file), told.join(", "))
+}
+
+/// The name of a file, in which every character that a terminal obeys is escaped.
+#[must_use]
+pub fn name(file: &Path) -> String {
+    harmless(&file.display().to_string())
 }
 
 /// `1 route`, `2 routes`.
@@ -35,7 +43,7 @@ fn one(renderer: &Renderer, diagnostic: &Diagnostic) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let file = harmless(&diagnostic.file.display().to_string());
+    let file = name(&diagnostic.file);
     let title = diagnostic.title();
     let group = Group::with_title(level.primary_title(title.as_str()));
     let group = match &diagnostic.excerpt {

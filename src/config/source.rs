@@ -3,13 +3,13 @@
 //! This is where the environment and the files of secrets are read. What was read is put away in a [`Secret`] at once
 //! and never told in a complaint.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::diagnostic::Notes;
+use super::intake;
 use super::reader::{At, Field, Node, Read, Table};
 use crate::secret::Secret;
 
@@ -128,7 +128,7 @@ impl Outside<'_> {
     pub(super) fn file(&self, path: &str) -> Result<Vec<u8>, String> {
         let path = self.path(path);
         let mut bytes = Vec::new();
-        let read = File::open(&path).and_then(|file| file.take(BIGGEST + 1).read_to_end(&mut bytes));
+        let read = intake::open(&path).and_then(|file| file.take(BIGGEST + 1).read_to_end(&mut bytes));
         match read {
             Err(error) => Err(format!("cannot read {}: {error}", path.display())),
             Ok(_) if bytes.len() as u64 > BIGGEST => Err(format!("{} is bigger than 1 MiB", path.display())),
@@ -144,7 +144,7 @@ impl Outside<'_> {
     /// A file that others will read, after a look whether they can. Its content, maybe a private key, is not taken in.
     pub(super) fn readable(&self, path: &At<String>, key: &str, notes: &mut Notes<'_>) -> PathBuf {
         let file = self.path(&path.value);
-        if let Err(error) = File::open(&file).and_then(|mut open| open.read(&mut [0])) {
+        if let Err(error) = intake::open(&file).and_then(|mut open| open.read(&mut [0])) {
             let problem = format!("cannot read {}: {error}", file.display());
             notes.error(&path.span, key, &*problem, advice(&problem));
         }
@@ -167,6 +167,8 @@ mod tests {
         assert_eq!(fetch(Source::Env("KEY".into())).unwrap(), b"swordfish");
         assert_eq!(fetch(Source::Text(Secret::new("a ".into()))).unwrap(), b"a ");
         assert!(fetch(Source::File("none".into())).unwrap_err().contains("none: No such file"));
+        assert!(std::process::Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap().success());
+        assert!(fetch(Source::File("pipe".into())).unwrap_err().contains("pipe: is a pipe, which may never end"));
         assert!(fetch(Source::Env("NONE".into())).unwrap_err().contains("NONE is not set"));
         assert!(fetch(Source::File("/dev/zero".into())).unwrap_err().contains("bigger"));
     }
