@@ -33,6 +33,7 @@ mod schema;
 mod shown;
 mod source;
 mod syntax;
+mod table;
 mod veil;
 
 use std::path::Path;
