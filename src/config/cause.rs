@@ -124,7 +124,8 @@ impl<'t> Case<'t> {
             return Some(cause(at(1), "this looks like XML, and a config is TOML", "write settings as KEY = VALUE"));
         }
         let colon = self.colon()?;
-        let advice = format!("write = for : as in {} = \"…\"", self.key());
+        let key = Some(self.key()).filter(|key| *key != "secret").unwrap_or("KEY");
+        let advice = format!("write = for : as in {key} = \"…\"");
         Some(cause(colon, "`:` stands where TOML has `=`", &advice))
     }
 

@@ -1,5 +1,8 @@
 //! Which known word was probably meant.
 
+/// Letters that two words have at least in common where one begins like the other.
+const LEAST_BEGUN: usize = 4;
+
 /// The word of `known` that is nearest to `word`, if one is near enough to be a slip of the hand.
 ///
 /// Letter case and the choice between `-` and `_` count for nothing.
@@ -11,7 +14,14 @@ pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
     let far_enough = (word.len() / 3).clamp(1, 3);
     known
         .into_iter()
-        .filter_map(|candidate| distance(&word, &plain(candidate), far_enough).map(|far| (far, candidate)))
+        .filter_map(|candidate| {
+            let letters = plain(candidate);
+            // One that goes on, or was cut short: "warning", "protect".
+            let begun = letters.len().min(word.len()) >= LEAST_BEGUN
+                && (word.starts_with(&letters) || letters.starts_with(&word));
+            let far = distance(&word, &letters, far_enough).or(begun.then_some(usize::MAX))?;
+            Some((far, candidate))
+        })
         .min_by_key(|(far, _)| *far)
         .map(|(_, candidate)| candidate)
 }
@@ -65,6 +75,9 @@ mod tests {
             ("headersize", Some("header_size")),
             ("unmached", Some("unmatched")),
             ("hotwax_prodction", Some("hotwax-production")),
+            ("unmatch", Some("unmatched")),
+            ("listen_at", Some("listen")),
+            ("up", None),
             ("port", None),
             ("", None),
             ("x", None),

@@ -118,9 +118,14 @@ fn instead(value: &DeValue<'_>, name: &str, expected: &str) -> String {
             String::from("write [[route]], with two brackets, above each route")
         }
         _ if expected.starts_with("`{ file") => format!("write {key} = {{ file = \"FILE\" }}"),
+        // Words to choose from, none of which is put forward.
+        _ if expected.starts_with('"') => String::from(CHOOSE),
         _ => format!("write {key} = {}", example(expected)),
     }
 }
+
+/// What to do where a word is none of those that are known.
+const CHOOSE: &str = "choose one of these words, in quotes";
 
 /// The example in what is expected: from the first quote or backtick on, or all of it.
 fn example(expected: &str) -> &str {
@@ -209,19 +214,14 @@ fn quantity<T>(
         }
         DeValue::Integer(number) => {
             // A number holds no secret here: what is asked for is a time or a size.
-            let unit = example(expected).trim_matches(|letter: char| letter == '"' || letter.is_ascii_digit());
+            let (unit, meaning) = if expected.contains("size") { ("B", "bytes") } else { ("s", "seconds") };
             let problem = format!("expected {expected}, found a number without a unit");
-            let advice = format!("write {key} = \"{number}{unit}\" if {} are meant", meaning(unit));
+            let advice = format!("write {key} = \"{number}{unit}\" if {meaning} are meant");
             notes.error(&node.span, &*node.name, problem, advice);
             None
         }
         _ => node.unexpected(expected, notes),
     }
-}
-
-/// What a unit of an example stands for.
-fn meaning(unit: &str) -> &'static str {
-    if unit == "s" { "seconds" } else { "kibibytes" }
 }
 
 /// A value that is one of a few words.
@@ -240,7 +240,8 @@ impl<T: Choice> Read for T {
         if found.is_none() {
             let advice = match nearest(text, words) {
                 Some(near) => format!("did you mean {near:?}?"),
-                None => format!("write {} = {}", node.key(), quoted.first().map_or("", String::as_str)),
+                // None is put forward: which one is meant may decide who passes.
+                None => String::from(CHOOSE),
             };
             notes.error(&node.span, &*node.name, format!("expected {expected}"), advice);
         }

@@ -84,9 +84,18 @@ impl JsonSchema for Source {
     }
 }
 
+/// What is told where the content of a file stands in place of its name; that must not be told.
+const CONTENT: &str = "this is the content of a file, not its name";
+
+/// Whether a name is no name but what stands in a PEM file, maybe a private key.
+fn is_content(path: &str) -> bool {
+    path.contains("-----BEGIN") || path.contains(['\n', '\r'])
+}
+
 /// What to do about a problem of [`Outside::fetch`], or of what was made of its bytes.
 pub(super) fn advice(problem: &str) -> &'static str {
     match problem {
+        CONTENT => "save it in a file and write the name of that",
         _ if problem.contains("Permission denied") => "let the user that runs waxseal read it",
         _ if problem.starts_with("cannot read") => {
             "name a file that is there; a relative path starts from the folder of the config file"
@@ -126,6 +135,9 @@ impl Outside<'_> {
 
     /// The bytes of a file that the config names.
     pub(super) fn file(&self, path: &str) -> Result<Vec<u8>, String> {
+        if is_content(path) {
+            return Err(String::from(CONTENT));
+        }
         let path = self.path(path);
         let mut bytes = Vec::new();
         let read = intake::open(&path).and_then(|file| file.take(BIGGEST + 1).read_to_end(&mut bytes));
@@ -144,6 +156,10 @@ impl Outside<'_> {
     /// A file that others will read, after a look whether they can. Its content, maybe a private key, is not taken in.
     pub(super) fn readable(&self, path: &At<String>, key: &str, notes: &mut Notes<'_>) -> PathBuf {
         let file = self.path(&path.value);
+        if is_content(&path.value) {
+            notes.error(&path.span, key, CONTENT, advice(CONTENT));
+            return file;
+        }
         if let Err(error) = intake::open(&file).and_then(|mut open| open.read(&mut [0])) {
             let problem = format!("cannot read {}: {error}", file.display());
             notes.error(&path.span, key, &*problem, advice(&problem));
@@ -169,6 +185,8 @@ mod tests {
         assert!(fetch(Source::File("none".into())).unwrap_err().contains("none: No such file"));
         assert!(std::process::Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap().success());
         assert!(fetch(Source::File("pipe".into())).unwrap_err().contains("pipe: is a pipe, which may never end"));
+        let pem = "-----BEGIN PRIVATE KEY-----\nswordfish";
+        assert_eq!(fetch(Source::File(pem.into())).unwrap_err(), CONTENT);
         assert!(fetch(Source::Env("NONE".into())).unwrap_err().contains("NONE is not set"));
         assert!(fetch(Source::File("/dev/zero".into())).unwrap_err().contains("bigger"));
     }

@@ -2,7 +2,7 @@
 //!
 //! The first line of a config says where its first complaint must stand and which words it must hold:
 //! `# error at LINE: words`, or `# warning at LINE: words`. The report beside it is compared letter by letter; after a
-//! change that is wanted, `WAXSEAL_RENEW_REPORTS=1 cargo nextest run -E 'test(wrong)'` writes all reports anew, and the
+//! change that is wanted, `WAXSEAL_RENEW_REPORTS=1 cargo nextest run -E 'test(wrong::)'` writes all reports anew, and the
 //! difference is read before it is committed.
 
 use std::fs;
