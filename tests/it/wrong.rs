@@ -6,10 +6,13 @@
 //! difference is read before it is committed.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::program::{Ended, run};
 use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::program::{Ended, run};
 
 /// What must never stand in a report: every secret of the configs is this word.
 const SECRET: &str = "swordfish";
@@ -34,16 +37,36 @@ fn demand(text: &str) -> (String, usize, String) {
     (severity.to_owned(), line.parse().expect(first), words.to_owned())
 }
 
-fn check(name: &str, more: &[&str]) -> Ended {
-    run(&[&["check", "--config", &format!("{name}.toml")], more].concat(), &folder())
+/// A copy of the folder that nobody else may read: a checkout leaves its files open to everyone, which is warned of.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        let desk = TempDir::new().unwrap();
+        fs::create_dir(desk.path().join("files")).unwrap();
+        for folder_name in [".", "files"] {
+            for entry in fs::read_dir(folder().join(folder_name)).unwrap().map(Result::unwrap) {
+                if entry.file_type().unwrap().is_file() {
+                    let copy = desk.path().join(folder_name).join(entry.file_name());
+                    fs::copy(entry.path(), &copy).unwrap();
+                    fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
+                }
+            }
+        }
+        Self(desk)
+    }
+
+    fn check(&self, name: &str, more: &[&str]) -> Ended {
+        run(&[&["check", "--config", &format!("{name}.toml")], more].concat(), self.0.path())
+    }
 }
 
 #[test]
 fn each_report_is_as_it_was_read_and_found_good() {
     let renew = std::env::var_os("WAXSEAL_RENEW_REPORTS").is_some();
-    let mut differ = Vec::new();
+    let (desk, mut differ) = (Desk::new(), Vec::new());
     for name in configs() {
-        let ended = check(&name, &[]);
+        let ended = desk.check(&name, &[]);
         assert_eq!(ended.err, "", "{name}");
         let path = folder().join(format!("{name}.txt"));
         if renew {
@@ -62,12 +85,12 @@ fn each_report_is_as_it_was_read_and_found_good() {
 
 #[test]
 fn the_first_complaint_stands_at_the_mistake_and_says_what_to_write() {
-    let names = configs();
+    let (desk, names) = (Desk::new(), configs());
     assert!(names.len() >= 70, "{}", names.len());
     for name in names {
         let text = fs::read(folder().join(format!("{name}.toml"))).unwrap();
         let (severity, line, words) = demand(&String::from_utf8_lossy(&text));
-        let ended = check(&name, &["--json"]);
+        let ended = desk.check(&name, &["--json"]);
         let told: Value = serde_json::from_str(&ended.out).unwrap();
         let first = &told["complaints"][0];
         let said = format!("{} {}", first["problem"].as_str().unwrap(), first["advice"].as_str().unwrap());
@@ -77,7 +100,7 @@ fn the_first_complaint_stands_at_the_mistake_and_says_what_to_write() {
         assert_ne!(first["advice"], "", "{name}: {first}");
         let bad = severity == "error";
         assert_eq!((ended.code, &told["ok"]), (Some(i32::from(bad)), &Value::Bool(!bad)), "{name}");
-        for told in [&ended.out, &check(&name, &[]).out] {
+        for told in [&ended.out, &desk.check(&name, &[]).out] {
             assert!(!told.contains(SECRET), "{name}: {told}");
         }
     }
