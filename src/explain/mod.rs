@@ -206,6 +206,9 @@ fn explain_by(config: &Config, snapshot: &Snapshot, asked: &Asked, now: UnixSeco
     match decision.verdict {
         Verdict::Reject(rejection) => told.refused(&rejection, &preview),
         Verdict::Allow(permit) => {
+            if !head.is_preflight() {
+                told.steps.extend(rates(&held, snapshot));
+            }
             told.lifted(permit.lifted());
             match preview.preflight(&request, &head) {
                 Some(answer) => told.answered(answer),
@@ -314,6 +317,22 @@ fn step(look: Look, snapshot: &Snapshot) -> Step {
         Looked::Lift(reason) => ("lift", code(reason)),
     };
     Step { look: look.look, route, expected: look.expected, found: look.found, outcome, code }
+}
+
+/// The rates that would be looked at last. How often a caller came before is nothing that one request can tell.
+fn rates(held: &Held, snapshot: &Snapshot) -> Vec<Step> {
+    let routes = held.iter().filter_map(|id| snapshot.routes.route(id));
+    let told = routes.filter_map(|route| {
+        Some(Step {
+            look: "rate",
+            route: Some(route.name.to_string()),
+            expected: format!("at most {}", route.rate?),
+            found: String::from("not counted here"),
+            outcome: "pass",
+            code: None,
+        })
+    });
+    told.collect()
 }
 
 fn principal(proven: &Proven) -> Principal {

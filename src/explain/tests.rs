@@ -112,6 +112,17 @@ fn report_mode_passes_and_says_what_it_lifts() {
 }
 
 #[test]
+fn a_rate_is_told_and_not_counted() {
+    let config = config("rate = { per = 'address', requests = 1, window = '1h' }\n");
+    for _ in 0..3 {
+        let told = explain(&config, &Asked::line("GET /api/updateInventory/ping").unwrap(), now());
+        let last = told.steps.last().unwrap();
+        assert_eq!((told.verdict, last.look, last.outcome), ("allow", "rate", "pass"));
+        assert!(last.expected.contains("1 requests"), "{last:?}");
+    }
+}
+
+#[test]
 fn routes_are_told_with_those_that_come_after_and_why() {
     let told = told("GET /api/updateInventory/ping", None);
     let matches = &told.readings[0].matches;
