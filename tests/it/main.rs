@@ -29,6 +29,7 @@ mod limits;
 mod listeners;
 mod preflights;
 mod program;
+mod puzzles;
 mod rates;
 mod refusals;
 mod reports;
