@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use super::{Failure, tell, tell_error};
-use crate::config::Config;
+use super::{Failure, tell, tell_error, told};
+use crate::config::{Config, Diagnostic};
+use crate::explain;
 use crate::net::Listen;
+use crate::time::Clock;
 use answers::{Answers, KeySource};
 
 /// What `init` is told.
@@ -107,12 +109,17 @@ pub(super) fn init(asked: &Init) -> Result<(), Failure> {
         Answers::of_flags(asked).map_err(Failure::at_start)?
     };
     let text = answers.text(beside(&output, "config.schema.json").exists()).map_err(Failure::at_start)?;
-    let config = answers.judge(&output).map_err(Failure::at_start)?;
+    let judged = answers.judge(&output).and_then(|config| {
+        explain::check(&config, Clock::System.now())?;
+        Ok(config)
+    });
+    let config = judged.map_err(|report| Failure::AtStart(told(&report.diagnostics)))?;
     file::write(&output, &text, asked.force)
         .map_err(|error| Failure::at_start(format!("cannot write {}: {error}", output.display())))?;
     // What stands in no line is about this machine, and waxseal may run on another.
-    for warning in config.warnings.iter().filter(|warning| warning.line > 0) {
-        tell_error(warning);
+    let warnings: Vec<Diagnostic> = config.warnings.iter().filter(|warning| warning.line > 0).cloned().collect();
+    if !warnings.is_empty() {
+        tell_error(told(&warnings));
     }
     tell(next_steps(&answers, &config, &output))
 }
@@ -131,7 +138,7 @@ fn next_steps(answers: &Answers, config: &Config, output: &Path) -> String {
     };
     let mut steps = vec![format!("{} is written. Next:", output.display())];
     steps.extend(answers.lacks_key(output).then(|| key_step(answers, output)));
-    steps.push(format!("serve:\n  waxseal run{chosen}"));
+    steps.push(format!("see whether it is good, and serve:\n  waxseal check{chosen}\n  waxseal run{chosen}"));
     if let Some(target) = target(answers, config) {
         steps.push(format!("ask without a token, which is refused:\n  curl -i {target}"));
         if answers.source.is_secret() {
@@ -165,8 +172,7 @@ fn key_step(answers: &Answers, output: &Path) -> String {
 
 /// What `curl` is to ask for; `None` where no path can be typed as it stands.
 fn target(answers: &Answers, config: &Config) -> Option<String> {
-    let plain = |byte: u8| byte.is_ascii_graphic() && !b"*\"<>^`{|}%".contains(&byte);
-    let path = answers.routes.iter().find(|path| path.bytes().all(plain))?;
+    let path = answers.plain_route()?;
     Some(match config.net.listen.first()? {
         Listen::Tcp { address, .. } => {
             let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };

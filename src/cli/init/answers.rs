@@ -168,9 +168,32 @@ impl Answers {
         let paths: Vec<String> = self.routes.iter().map(|path| quoted(path)).collect();
         let strip = "# Who comes with a token must not bring another login beside it.\nforward = { strip = [\"api_key\", \"login_key\"] }\n";
         format!(
-            "\n# What needs a token: these paths and everything below them, in any spelling.\n[[route]]\npath = [{}]\n{}",
+            "\n# What needs a token: these paths and everything below them, in any spelling.\n[[route]]\npath = [{}]\n{}{}",
             paths.join(", "),
-            if self.hotwax { strip } else { "" }
+            if self.hotwax { strip } else { "" },
+            self.cases()
+        )
+    }
+
+    /// The first route that can be asked for as it is written.
+    pub(super) fn plain_route(&self) -> Option<&str> {
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"*\"<>^`{|}%".contains(&byte);
+        self.routes.iter().find(|path| path.bytes().all(plain)).map(String::as_str)
+    }
+
+    /// That the first route wants a token, and that one of the issuer does.
+    fn cases(&self) -> String {
+        let Some(path) = self.plain_route() else { return String::new() };
+        let request = quoted(&format!("POST {path}"));
+        let good = format!(
+            "\n[[test]]\nrequest = {request}\nclaims = {{ {} = \"me\" }}\nexpect = \"allow\"\n",
+            quoted_key(&self.subject)
+        );
+        format!(
+            "\n# Cases that must hold before this file is taken; `waxseal check` plays them.\n\
+             [[test]]\nrequest = {request}\nexpect = \"credential_missing\"\n{}",
+            // A claim deeper down would want tables of its own.
+            if self.subject.starts_with('/') { "" } else { &good }
         )
     }
 
