@@ -168,3 +168,13 @@ fn a_config_whose_own_cases_fail_is_not_taken() {
     assert_eq!((told["ok"].as_bool(), told["errors"].as_u64()), (Some(false), Some(1)));
     assert_eq!((told["cases"][0]["ok"].as_bool(), told["cases"][0]["got"].as_str()), (Some(false), Some("allow")));
 }
+
+#[test]
+fn the_shipped_config_holds_its_own_cases() {
+    let shipped = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config.toml")).unwrap();
+    let (folder, _) = folder_with(&shipped.replace("/run/secrets/hotwax/", ""));
+    std::fs::write(folder.path().join("jwtKey.txt"), SECRET).unwrap();
+    let checked = run(&["check"], folder.path());
+    assert_eq!(checked.code, Some(0), "{}", checked.out);
+    assert!(checked.out.contains("2 cases of its own held"), "{}", checked.out);
+}
