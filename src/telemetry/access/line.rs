@@ -1,6 +1,6 @@
 //! A record as a line, in JSON or for the eye.
 //!
-//! Whatever a stranger may have chosen goes through [`quote`](crate::telemetry::quote).
+//! Whatever a stranger may have chosen goes through [`treacherous`](crate::telemetry::treacherous).
 
 use std::fmt::{self, Display, Write};
 use std::time::Duration;
