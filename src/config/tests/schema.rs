@@ -53,9 +53,11 @@ fn the_shipped_file_and_the_examples_of_the_readme_fit() {
         readme.split("```toml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect();
     assert!(examples.len() > 2, "the examples were not found");
     for text in [&*shipped, &whole.join("\n")].into_iter().chain(examples) {
-        // One of the README shows routes alone.
-        let text =
-            if text.contains("listen") { text.to_owned() } else { format!("listen = ''\nupstream = ''\n{text}") };
+        // Some of the README show a part alone.
+        let required = ["listen", "upstream", "unmatched"].into_iter().filter(|key| !text.contains(key));
+        let top: String =
+            required.map(|key| format!("{key} = {}\n", if key == "unmatched" { "'open'" } else { "''" })).collect();
+        let text = format!("{top}{text}");
         assert_eq!(complaints(&text), Vec::<String>::new(), "{text}");
     }
 }
