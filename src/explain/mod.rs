@@ -210,9 +210,12 @@ fn explain_by(config: &Config, snapshot: &Snapshot, asked: &Asked, now: UnixSeco
                 told.steps.extend(rates(&held, snapshot));
             }
             told.lifted(permit.lifted());
-            match preview.preflight(&request, &head) {
-                Some(answer) => told.answered(answer),
-                None => told.upstream = sent_up(&preview, &request, host, permit, snapshot, config),
+            let lead = snapshot.routes.route(permit.held().lead);
+            let announced = lead.map_or(Ok(()), |route| preview.check_announced(&request, route));
+            match (preview.preflight(&request, &head), announced) {
+                (Some(answer), _) => told.answered(answer),
+                (None, Err(rejection)) => told.refused(&rejection, &preview),
+                (None, Ok(())) => told.upstream = sent_up(&preview, &request, host, permit, snapshot, config),
             }
         }
     }

@@ -43,7 +43,7 @@ impl Limits {
         // A clock cannot be asked to wait for longer than it can tell; a century is for ever here.
         let century = Duration::from_secs(100 * 365 * 86_400);
         Self {
-            body_size: route.body_size.or(settings.body_size),
+            body_size: largest_body(route, settings),
             body_stall: settings.body_stall,
             answer: route.timeout.unwrap_or(upstream.settings().response_timeout),
             overall: settings.request_timeout.map(|limit| Instant::now() + limit),
@@ -53,11 +53,7 @@ impl Limits {
 
     /// Refuses a body that says itself that it is too large.
     pub(super) fn check_announced(&self, request: &Request<Incoming>) -> Result<(), Rejection> {
-        let announced = http_body::Body::size_hint(request.body()).lower();
-        match self.body_size {
-            Some(limit) if announced > limit => Err(too_large(limit)),
-            _ => Ok(()),
-        }
+        check_announced(http_body::Body::size_hint(request.body()).lower(), self.body_size)
     }
 
     /// The request with its body bounded, and what tells how far the body has gone; `None`: there is none.
@@ -83,6 +79,19 @@ impl Limits {
         } else {
             Rejection::new(Code::UpstreamTimeout, "the upstream did not answer within request_timeout")
         }
+    }
+}
+
+/// The size that the body of a request to this route may have.
+pub(super) fn largest_body(route: &Route, settings: &Settings) -> Option<u64> {
+    route.body_size.or(settings.body_size)
+}
+
+/// Refuses a body of so many bytes where it is too large.
+pub(super) fn check_announced(announced: u64, largest: Option<u64>) -> Result<(), Rejection> {
+    match largest {
+        Some(limit) if announced > limit => Err(too_large(limit)),
+        _ => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@
 mod asked;
 
 use bytes::Bytes;
-use http::header::{HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, Response};
 
 pub use asked::Asked;
@@ -13,11 +13,13 @@ pub use asked::Asked;
 use super::body::{DownBody, UpBody};
 use super::forward::{self, Facts};
 use super::headers::X_REQUEST_ID;
+use super::limits;
 use super::respond::{self, Asker};
 use super::settings::Settings;
 use super::upgrade;
 use crate::decision::head::RequestHead;
 use crate::decision::rejection::Rejection;
+use crate::decision::route::Route;
 use crate::decision::snapshot::Snapshot;
 use crate::decision::verdict::Permit;
 use crate::net::ConnInfo;
@@ -50,6 +52,15 @@ impl<'p> Preview<'p> {
     pub fn preflight<B>(&self, request: &Request<B>, head: &RequestHead<'_>) -> Option<Response<Bytes>> {
         let own = head.is_preflight() && self.settings.cors.answer_preflight;
         own.then(|| respond::preflight(request, &self.asker, self.settings).map(DownBody::into_whole))
+    }
+
+    /// Refuses a body that says itself that it is too large for its route.
+    ///
+    /// # Errors
+    /// `body_too_large`.
+    pub fn check_announced<B>(&self, request: &Request<B>, route: &Route) -> Result<(), Rejection> {
+        let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        limits::check_announced(length.unwrap_or(0), limits::largest_body(route, self.settings))
     }
 
     /// The head that goes up.

@@ -35,10 +35,13 @@ struct Case<'c> {
 }
 
 impl Case<'_> {
-    /// An empty body, where one is announced.
-    fn body(&self) -> &'static str {
-        let chunked = self.fields.iter().any(|field| field.to_ascii_lowercase().starts_with("transfer-encoding:"));
-        if chunked { "0\r\n\r\n" } else { "" }
+    /// A body as it is announced: an empty one in chunks, or so many bytes.
+    fn body(&self) -> String {
+        let announced = |name: &str| self.fields.iter().find_map(|field| field.strip_prefix(name));
+        if self.fields.iter().any(|field| field.to_ascii_lowercase().starts_with("transfer-encoding:")) {
+            return "0\r\n\r\n".to_owned();
+        }
+        "x".repeat(announced("Content-Length: ").and_then(|length| length.parse().ok()).unwrap_or(0))
     }
 }
 
@@ -169,6 +172,63 @@ fn on_requests_of_every_kind() {
         }
     }
     assert_eq!((both.played, both.left_out), (targets.len() * 5 * 3 * tokens.len(), 0));
+}
+
+/// Settings that have a say besides the routes, and routes that hold together.
+const SETTINGS: &str = "unmatched = \"open\"\n[forwarded]\ntrust = [\"127.0.0.0/8\"]\n[paths]\nstrict = true\n\
+    [limits]\nbody_size = \"100B\"\nheader_size = \"8KiB\"\nheaders = 12\n\
+    [[route]]\nname = \"all\"\npath = \"/r/**\"\nmode = \"report\"\nscope = \"x\"\n\
+    [[route]]\nname = \"some\"\npath = \"/r/b\"\nmode = \"report\"\nbody_size = \"10B\"\n\
+    [[route]]\npath = \"/d\"\ntoken = [\"cookie:t\"]\nforward = { claims = { X-User = \"userLoginId\" } }\n\
+    [[route]]\npath = \"/e\"\nhost = \"one.example\"\nmethod = \"GET\"\n";
+
+#[test]
+fn on_requests_at_the_edges_of_every_setting() {
+    let mut both = Both::new(&format!("{SETTINGS}{}", hotwax_issuer()));
+    let (cookie, shown) = (format!("Cookie: t={}", good()), format!("Authorization: {}", bearer(&good())));
+    let edge = |length: usize| vec![format!("X: {}", "x".repeat(length))];
+    let many = |count: usize| (0..count).map(|at| format!("X-{at}: 1")).collect();
+    let lists = [
+        "",
+        "X-Forwarded-For: 203.0.113.9, 127.0.0.1|X-Forwarded-Proto: https|X-Forwarded-Host: h|X-Real-IP: 192.0.2.1",
+        "Forwarded: for=192.0.2.1|X-Request-Id: mine|X-Forwarded-Prefix: /x|X-Forwarded-Port: 1",
+        "X-Request-Id: not good|Remote-User: root|X_Forwarded_For: 192.0.2.1",
+        "X-HTTP-Method: PUT, GET|X-Method-Override: no method at all",
+        "X-Original-URL: /d|X-Rewrite-URL: /e",
+        "Origin: https://evil.example|Access-Control-Request-Method: POST|Content-Length: 0",
+        "Origin: https://evil.example|Access-Control-Request-Method: POST|Access-Control-Request-Method: GET",
+        "Expect: 100-continue",
+        "Connection: upgrade|Upgrade: websocket|Sec-WebSocket-Version: 13|Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Connection: upgrade, x-user, host, x-forwarded-for|Upgrade: h2c|X-User: evil|x_user: evil",
+        "TE: trailers|Trailer: X-User|Transfer-Encoding: chunked",
+        "Content-Type: application/grpc",
+        "Content-Length: 11",
+        "Content-Length: 101",
+    ];
+    let mut sets: Vec<Vec<String>> =
+        lists.map(|list| list.split('|').filter(|field| !field.is_empty()).map(str::to_owned).collect()).into();
+    sets.push([&cookie, "Origin: http://one.example"].map(str::to_owned).to_vec());
+    sets.push([&cookie, "Origin: null"].map(str::to_owned).to_vec());
+    sets.push(vec![cookie.clone(), cookie.clone()]);
+    sets.push(vec![cookie, shown.clone()]);
+    sets.push(vec![shown]);
+    sets.extend([9, 10, 11].map(many));
+    for target in ["/?", "*", "/r/b/c?x", "/d", "/D;x", "http://ONE.example.:80/e?", "one.example:80", "/e%3fx", "//e"]
+    {
+        for method in ["GET", "POST", "OPTIONS", "CONNECT", "get"] {
+            for host in ["Host: one.example", "Host:"] {
+                for set in &sets {
+                    let fields = [vec![host.to_owned()], set.clone()].concat();
+                    both.put(&Case { name: &format!("{method} {target} {fields:?}"), method, target, fields });
+                }
+            }
+        }
+    }
+    for length in 8190 - 70..8190 {
+        let fields = [vec!["Host: one.example".to_owned()], edge(length)].concat();
+        both.put(&Case { name: &format!("a field of {length} bytes"), method: "GET", target: "/", fields });
+    }
+    assert!(both.played > 1500, "{} played, {} left out", both.played, both.left_out);
 }
 
 /// The folder of the corpus, where it is at hand.
