@@ -204,6 +204,13 @@ fn on_requests_at_the_edges_of_every_setting() {
         "Content-Type: application/grpc",
         "Content-Length: 11",
         "Content-Length: 101",
+        "Content-Length: +5",
+        "Content-Length: 5, 5",
+        "Content-Length: 5|Content-Length: 5",
+        "Content-Length: 5|Content-Length: 6",
+        "Content-Length: 3|Transfer-Encoding: chunked",
+        "Transfer-Encoding: gzip, Chunked",
+        "Transfer-Encoding: chunked|Transfer-Encoding: gzip",
     ];
     let mut sets: Vec<Vec<String>> =
         lists.map(|list| list.split('|').filter(|field| !field.is_empty()).map(str::to_owned).collect()).into();

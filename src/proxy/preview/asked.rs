@@ -1,7 +1,7 @@
 //! A request as a person writes it down: a method, a target, some headers, maybe a token.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, COOKIE, HOST};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Empty;
 
@@ -119,7 +119,7 @@ impl Asked {
         let uri: Uri = self.target.parse().map_err(|_| self.no_uri())?;
         let mut request = Request::new(Empty::new());
         *request.method_mut() = self.method.clone();
-        *request.headers_mut() = self.headers.clone();
+        *request.headers_mut() = framed(self.headers.clone())?;
         if !self.headers.contains_key(HOST) {
             let own = uri.authority().and_then(|own| HeaderValue::try_from(own.as_str()).ok());
             request.headers_mut().insert(HOST, own.unwrap_or(HeaderValue::from_static(USUAL_HOST)));
@@ -158,6 +158,30 @@ impl Asked {
             .filter(|_| path.starts_with('/'))
             .unwrap_or_else(|| Rejection::new(Code::RequestMalformed, malformed))
     }
+}
+
+/// The fields as a parser leaves them that has found out how long the body is (RFC 9112 section 6.3).
+fn framed(mut headers: HeaderMap) -> Result<HeaderMap, Rejection> {
+    let malformed = |detail| Rejection::new(Code::RequestMalformed, detail);
+    if let Some(coding) = headers.get_all(TRANSFER_ENCODING).iter().next_back() {
+        let last = coding.as_bytes().rsplit(|byte| *byte == b',').next().unwrap_or_default();
+        if !last.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+            return Err(malformed("a Transfer-Encoding that does not end in chunked"));
+        }
+        headers.remove(CONTENT_LENGTH);
+    }
+    let Some(first) = headers.get(CONTENT_LENGTH).cloned() else { return Ok(headers) };
+    // No sign is allowed, which a number of Rust may have; leading zeros are.
+    let number = |length: &HeaderValue| {
+        let text = length.to_str().ok()?;
+        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok())?
+    };
+    let length = number(&first).ok_or_else(|| malformed("a Content-Length that is no number"))?;
+    if headers.get_all(CONTENT_LENGTH).iter().any(|other| number(other) != Some(length)) {
+        return Err(malformed("two lengths of the body"));
+    }
+    headers.insert(CONTENT_LENGTH, first);
+    Ok(headers)
 }
 
 /// A value that does not print itself, since it may be a token.
