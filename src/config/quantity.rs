@@ -2,6 +2,8 @@
 //!
 //! A bare number is refused, since nobody can tell seconds from milliseconds by looking at it.
 
+mod meant;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -34,9 +36,17 @@ impl Time {
     /// # Errors
     /// Says what was expected.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
+        Self::exact(text).map_err(|problem| match meant::time(text).filter(|length| *length <= LONGEST) {
+            Some(meant) => format!("{problem}: write \"{}\"", Self(Duration::from_millis(meant))),
+            None => problem,
+        })
+    }
+
+    /// Reads a duration that is written as it should be.
+    fn exact(text: &str) -> Result<Self, String> {
         let (number, unit) = split(text, "a duration", "\"30s\"")?;
         let Some((_, factor)) = TIMES.iter().find(|(name, _)| *name == unit) else {
-            return Err(format!("unknown unit {unit:?}: a duration has one of ms, s, m, h, d, w, y"));
+            return Err(format!("unknown unit {unit:?}, a duration has one of ms, s, m, h, d, w, y"));
         };
         let milliseconds = number.checked_mul(*factor).filter(|length| *length <= LONGEST);
         let milliseconds = milliseconds.ok_or("a duration is at most a hundred years (\"100y\")")?;
@@ -50,19 +60,17 @@ impl Size {
     /// # Errors
     /// Says what was expected.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
+        Self::exact(text).map_err(|problem| match meant::size(text) {
+            Some(meant) => format!("{problem}: write \"{}\" (1 KiB is 1024 bytes)", Self(meant)),
+            None => problem,
+        })
+    }
+
+    /// Reads a size that is written as it should be.
+    fn exact(text: &str) -> Result<Self, String> {
         let (number, unit) = split(text, "a size", "\"64KiB\"")?;
         let Some((_, factor)) = SIZES.iter().find(|(name, _)| *name == unit) else {
-            let meant = match unit.to_ascii_lowercase().as_str() {
-                "k" | "kb" | "kib" => Some("KiB"),
-                "m" | "mb" | "mib" => Some("MiB"),
-                "g" | "gb" | "gib" => Some("GiB"),
-                "b" => Some("B"),
-                _ => None,
-            };
-            return Err(match meant {
-                Some(meant) => format!("unknown unit {unit:?}: write \"{number}{meant}\" (1 KiB is 1024 bytes)"),
-                None => format!("unknown unit {unit:?}: a size has one of B, KiB, MiB, GiB"),
-            });
+            return Err(format!("unknown unit {unit:?}, a size has one of B, KiB, MiB, GiB"));
         };
         number.checked_mul(*factor).map(Self).ok_or_else(|| String::from("the size does not fit in 64 bits"))
     }
@@ -168,9 +176,11 @@ mod tests {
             ("-5s", "negative"),
             ("s", "whole number"),
             ("1.5h", "one whole number"),
+            ("1.5h", ": write \"90m\""),
             ("1h30m", "one whole number"),
+            ("1h30m", ": write \"90m\""),
             ("5 s", "without blanks"),
-            ("5min", "unknown unit \"min\""),
+            ("5min", "unknown unit \"min\", a duration has one of ms, s, m, h, d, w, y: write \"5m\""),
             ("5M", "unknown unit \"M\""),
             ("101y", "hundred years"),
             ("99999999999999999s", "hundred years"),
@@ -203,6 +213,7 @@ mod tests {
             ("64KB", "write \"64KiB\""),
             ("1M", "write \"1MiB\""),
             ("1kib", "write \"1KiB\""),
+            ("1.5GiB", "write \"1536MiB\""),
             ("7x", "one of B, KiB"),
             ("64", "needs a unit"),
             ("99999999999GiB", "64 bits"),
