@@ -302,9 +302,11 @@ impl<'t> Case<'t> {
         let glued = skipped == 0 && self.text.get(..at).is_some_and(|before| before.ends_with(['\'', '"']));
         Some(match rest.chars().next() {
             Some(']' | '}') => cause(span, "this bracket closes nothing", "leave it out"),
-            Some(',' | ';') => {
-                cause(span, "a line ends without this", "leave it out; several values are a list: [\"a\", \"b\"]")
-            }
+            Some(',' | ';') => cause(
+                span,
+                "nothing follows a value on its line but a comment",
+                "leave it out; write one setting a line, and several values as a list: [\"a\", \"b\"]",
+            ),
             Some('/') if rest.starts_with("//") => cause(span, "this begins no comment", "write # for a comment"),
             Some(_) if glued => cause(
                 span,

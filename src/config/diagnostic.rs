@@ -17,6 +17,9 @@ const MOST_TOLD: usize = 100;
 /// Complaints that are kept until they are put in order.
 const MOST_KEPT: usize = 10_000;
 
+/// What is said of complaints that are not told, behind their number.
+const REST: &str = " more complaints are not told";
+
 /// How much a complaint weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -66,6 +69,11 @@ impl Diagnostic {
     /// The setting and the problem.
     pub(super) fn title(&self) -> String {
         if self.key.is_empty() { self.problem.clone() } else { format!("{}: {}", self.key, self.problem) }
+    }
+
+    /// Whether it is no complaint of its own, but says how many more there are.
+    pub(super) fn is_rest(&self) -> bool {
+        self.line == 0 && self.key.is_empty() && self.problem.ends_with(REST)
     }
 
     /// A complaint about the file as a whole.
@@ -194,6 +202,11 @@ impl<'t> Notes<'t> {
         self.add(Severity::Warning, Some(span.clone()), key.into(), problem.into(), advice.into());
     }
 
+    /// Whether an error was told at just this place.
+    pub(super) fn blames(&self, span: &Range<usize>) -> bool {
+        self.found.iter().any(|found| found.severity == Severity::Error && found.span.as_ref() == Some(span))
+    }
+
     /// The operator should know this, which stands nowhere in the file.
     pub(super) fn remark(&mut self, key: &str, problem: String, advice: &str) {
         self.add(Severity::Warning, None, key.to_owned(), problem, advice.to_owned());
@@ -269,7 +282,7 @@ impl<'t> Notes<'t> {
         let told = found.into_iter().zip(excerpts).map(|(found, excerpt)| self.told(found, excerpt));
         let mut diagnostics: Vec<Diagnostic> = told.collect();
         if let (1.., Some(last)) = (more, diagnostics.last()) {
-            let problem = format!("{more} more complaints are not told");
+            let problem = format!("{more}{REST}");
             let advice = "put the first ones right and ask again";
             diagnostics.push(Diagnostic::of_file(self.file.clone(), last.severity, "", &problem, advice));
         }

@@ -6,6 +6,7 @@
 mod claims;
 mod files;
 mod guards;
+mod methods;
 mod paths;
 mod slips;
 mod spellings;
@@ -19,6 +20,7 @@ use crate::decision::route::{NamedPath, RouteId, RouteTable};
 
 pub(super) use claims::claims;
 pub(super) use files::files;
+pub(super) use methods::methods;
 pub(super) use paths::{instead, paths};
 
 /// The most warnings of one kind that are told one by one.

@@ -103,24 +103,50 @@ impl<'a, 'i> Node<'a, 'i> {
 fn instead(value: &DeValue<'_>, name: &str, expected: &str) -> String {
     let key = name.rsplit('.').next().unwrap_or_default();
     match (expected, value) {
-        ("text", DeValue::Integer(port)) if key == "listen" => format!("write listen = \"0.0.0.0:{port}\""),
+        ("text", DeValue::Integer(port)) if key == "listen" && name == key => {
+            format!("write listen = \"0.0.0.0:{port}\"")
+        }
         ("text", DeValue::Array(_)) => format!("write one text: {key} = \"…\""),
         ("text", DeValue::Table(_)) => format!("write a text: {key} = \"…\""),
         ("text", _) => format!("put it in quotes: {key} = \"…\""),
         ("true or false", DeValue::String(_)) => format!("leave the quotes out: {key} = true"),
         ("true or false", _) => format!("write {key} = true or {key} = false"),
-        ("a whole number", DeValue::String(_)) => format!("leave the quotes out: {key} = 100"),
-        ("a whole number", _) => format!("write a number: {key} = 100"),
+        ("a whole number", DeValue::String(text)) if is_number(text) => format!("leave the quotes out: {key} = {text}"),
+        ("a whole number", _) => whole_number(key),
         ("a table", _) if name == "issuer" => String::from("write a line [issuer.NAME], and its settings below it"),
         ("a table", _) if name == key => format!("write a line [{key}], and its settings below it"),
-        ("a table", _) => format!("write {key} = {{ NAME = \"…\" }}"),
-        (_, DeValue::Table(_)) if expected.ends_with("[[route]]") => {
-            String::from("write [[route]], with two brackets, above each route")
+        ("a table", DeValue::Array(_)) if name.starts_with("issuer.") && name.matches('.').count() == 1 => {
+            format!("write [{name}], with one bracket on each side")
+        }
+        ("a table", _) => format!("write {key} = {}", table_like(key)),
+        (_, DeValue::Table(_)) if expected.ends_with("]]") => {
+            format!("write [[{key}]], with two brackets, above each {key}")
         }
         _ if expected.starts_with("`{ file") => format!("write {key} = {{ file = \"FILE\" }}"),
         // Words to choose from, none of which is put forward.
         _ if expected.starts_with('"') => String::from(CHOOSE),
         _ => format!("write {key} = {}", example(expected)),
+    }
+}
+
+/// Whether a text is a number in quotes; nothing else is told.
+fn is_number(text: &str) -> bool {
+    (1..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What to write for a number.
+fn whole_number(key: &str) -> String {
+    format!("write a number: {key} = {}", if key == "workers" { "4" } else { "100" })
+}
+
+/// A table as that setting has it.
+fn table_like(key: &str) -> &'static str {
+    match key {
+        "rate" => "{ per = \"subject\", requests = 100, window = \"1s\" }",
+        "forward" => "{ claims = { X-Auth-User = \"sub\" } }",
+        "claims" => "{ X-Auth-User = \"sub\" }",
+        "claim" => "{ role = [\"admin\"] }",
+        _ => "{ NAME = \"…\" }",
     }
 }
 
@@ -173,8 +199,10 @@ impl Read for usize {
         match number {
             Some(Ok(number)) => Some(number),
             Some(Err(_)) => {
-                let advice = format!("write a number: {} = 100", node.key());
-                notes.error(&node.span, &*node.name, "expected a whole number from 0 up", advice);
+                // What does not fit is negative or endless, and no secret: a number is asked for.
+                let found = node.value.as_integer().map(|number| number.as_str().to_owned()).unwrap_or_default();
+                let problem = format!("expected a whole number from 0 up, found {found:.24}");
+                notes.error(&node.span, &*node.name, problem, whole_number(node.key()));
                 None
             }
             None => node.unexpected("a whole number", notes),
@@ -228,25 +256,41 @@ fn quantity<T>(
 pub(super) trait Choice: Copy + 'static {
     /// The words and what they mean.
     const WORDS: &'static [(&'static str, Self)];
+    /// What else people write, and the word for it. None that would let more pass than its author may have meant.
+    const OTHERS: &'static [(&'static str, &'static str)] = &[];
 }
 
 impl<T: Choice> Read for T {
     fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
         let words = T::WORDS.iter().map(|(word, _)| *word);
-        let quoted: Vec<String> = words.clone().map(|word| format!("{word:?}")).collect();
-        let expected = quoted.join(" or ");
+        let expected = either(words.clone());
         let Some(text) = node.value.as_str() else { return node.unexpected(&expected, notes) };
         let found = T::WORDS.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
         if found.is_none() {
-            let advice = match nearest(text, words) {
+            let lower = text.to_ascii_lowercase();
+            let other = T::OTHERS.iter().find(|(other, _)| *other == lower).map(|(_, word)| *word);
+            let advice = match other.or_else(|| nearest(text, words)) {
                 Some(near) => format!("did you mean {near:?}?"),
                 // None is put forward: which one is meant may decide who passes.
                 None => String::from(CHOOSE),
             };
-            notes.error(&node.span, &*node.name, format!("expected {expected}"), advice);
+            let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+            let plain = text.len() <= LONGEST_WORD && text.bytes().all(letter);
+            let other = if plain { format!("{text:?}") } else { String::from("another text") };
+            notes.error(&node.span, &*node.name, format!("expected {expected}, found {other}"), advice);
         }
         found
     }
+}
+
+/// What is longer is no slip of a word, and is not told.
+const LONGEST_WORD: usize = 16;
+
+/// Words to choose from: `"a", "b" or "c"`.
+fn either<'w>(words: impl Iterator<Item = &'w str>) -> String {
+    let mut words: Vec<String> = words.map(|word| format!("{word:?}")).collect();
+    let last = words.pop().unwrap_or_default();
+    if words.is_empty() { last } else { format!("{} or {last}", words.join(", ")) }
 }
 
 /// The schema of a [`Choice`].

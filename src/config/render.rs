@@ -16,14 +16,17 @@ pub fn complaints(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().map(|diagnostic| one(&renderer, diagnostic) + "\n\n").collect()
 }
 
-/// How many complaints there are: `config.toml: 2 errors, 1 warning`; empty where there are none.
+/// How many complaints there are: `config.toml: 2 errors, 1 warning`, or `more than 100 errors`; empty where there are
+/// none.
 #[must_use]
 pub fn summary(diagnostics: &[Diagnostic]) -> String {
     let Some(first) = diagnostics.first() else { return String::new() };
-    let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let own = |diagnostic: &&Diagnostic| !diagnostic.is_rest();
+    let count = |severity| diagnostics.iter().filter(own).filter(|own| own.severity == severity).count();
     let counts = [(count(Severity::Error), "error"), (count(Severity::Warning), "warning")];
     let told: Vec<String> = counts.into_iter().filter(|(count, _)| *count > 0).map(|(n, word)| many(n, word)).collect();
-    format!("{}: {}", name(&first.file), told.join(", "))
+    let more = if diagnostics.iter().any(Diagnostic::is_rest) { "more than " } else { "" };
+    format!("{}: {more}{}", name(&first.file), told.join(", "))
 }
 
 /// The name of a file, in which every character that a terminal obeys is escaped.

@@ -52,7 +52,7 @@ pub(super) fn resolve(file: &raw::File, written: Written, cx: &mut Context<'_, '
     };
     let proxy = front::proxy(file, cx.notes);
     let issuers = issuer::issuers(&file.issuer, cx);
-    let mut upstreams = upstream::Upstreams::default();
+    let mut upstreams = upstream::Upstreams::of(&net.listen);
     if let Some(upstream) = file.upstream.at() {
         upstreams.add(upstream, "upstream", cx);
     }
@@ -105,7 +105,7 @@ fn claim_path(text: &At<String>, key: &str, notes: &mut Notes<'_>) -> Option<Cla
     let path = &text.value;
     let broken_escape = path.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1']));
     if path.is_empty() {
-        notes.error(&text.span, key, "a claim has a name", "");
+        notes.error(&text.span, key, "a claim has a name", "write one, as in \"sub\"");
     } else if path.starts_with('/') && broken_escape {
         let advice = "in a JSON pointer (RFC 6901) `~0` stands for `~` and `~1` for `/`";
         notes.error(&text.span, key, format!("{path:?} is no JSON pointer"), advice);

@@ -21,6 +21,8 @@ pub(super) struct Table<'a, 'i, 'n, 't> {
     entries: &'a DeTable<'i>,
     name: String,
     known: Vec<&'static str>,
+    /// Keys of later versions, which were complained of.
+    later: Vec<&'static str>,
     /// Whether what stands in it may be a secret, unknown keys among it.
     secretive: bool,
     notes: &'n mut Notes<'t>,
@@ -29,15 +31,20 @@ pub(super) struct Table<'a, 'i, 'n, 't> {
 impl<'a, 'i, 'n, 't> Table<'a, 'i, 'n, 't> {
     /// The whole file.
     pub(super) fn root(entries: &'a DeTable<'i>, notes: &'n mut Notes<'t>) -> Self {
-        Self { entries, name: String::new(), known: Vec::new(), secretive: false, notes }
+        Self { entries, name: String::new(), known: Vec::new(), later: Vec::new(), secretive: false, notes }
     }
 
     /// The table that a value is, or a complaint.
     pub(super) fn open(node: &Node<'a, 'i>, notes: &'n mut Notes<'t>) -> Option<Self> {
         match node.value {
-            DeValue::Table(entries) => {
-                Some(Self { entries, name: node.name.clone(), known: Vec::new(), secretive: false, notes })
-            }
+            DeValue::Table(entries) => Some(Self {
+                entries,
+                name: node.name.clone(),
+                known: Vec::new(),
+                later: Vec::new(),
+                secretive: false,
+                notes,
+            }),
             _ => node.unexpected("a table", notes),
         }
     }
@@ -64,9 +71,18 @@ impl<'a, 'i, 'n, 't> Table<'a, 'i, 'n, 't> {
     /// Refuses keys that mean something, but not in this version.
     pub(super) fn later(&mut self, keys: &[&'static str]) {
         for key in keys {
-            self.known.push(key);
+            self.later.push(key);
             if let Some((found, _)) = self.entries.get_key_value(*key) {
-                self.notes.error(&found.span(), self.path(key), "not in this version yet", "leave it out");
+                let advice = match *key {
+                    "url" | "discovery" => {
+                        "save the key set of the issuer in a file, and write jwks = { file = \"FILE\" }"
+                    }
+                    "introspection" => "only signed tokens can be checked: name the keys by `secret`, `pem` or `jwks`",
+                    "client_ca" if self.kind() == "admin" => "write token = { file = \"FILE\" }",
+                    "certificate" => "write cert = \"FILE\" and key = \"FILE\" below [tls]; one pair is taken",
+                    _ => "leave it out",
+                };
+                self.notes.error(&found.span(), self.path(key), "not in this version yet", advice);
             }
         }
     }
@@ -111,7 +127,8 @@ impl<'a, 'i, 'n, 't> Table<'a, 'i, 'n, 't> {
 
     /// Complains of every key that was not asked for.
     pub(super) fn close(self) {
-        let unknown = self.entries.keys().filter(|key| !self.known.contains(&&**key.get_ref()));
+        let told = |key: &&str| self.known.contains(key) || self.later.contains(key);
+        let unknown = self.entries.keys().filter(|key| !told(&&**key.get_ref()));
         for (at, key) in unknown.enumerate() {
             let word = key.get_ref();
             let misplaced = !self.name.is_empty() && raw::TOP_LEVEL.contains(&&**word);
@@ -119,16 +136,43 @@ impl<'a, 'i, 'n, 't> Table<'a, 'i, 'n, 't> {
                 advice.to_owned()
             } else if misplaced {
                 format!("{word} belongs to the top of the file: move it above the first [table]")
-            } else if at < MOST_COMPARED {
-                suggestion(word, self.known.iter().copied(), "known keys")
-            } else {
+            } else if at >= MOST_COMPARED {
                 String::from("leave it out")
+            } else if let Some(near) = nearest(word, self.known.iter().copied()) {
+                format!("did you mean {near:?}?")
+            } else if let Some(owner) = self.owner(word) {
+                format!("{word} belongs to {owner}: write it below a line {owner}")
+            } else {
+                suggestion(word, self.known.iter().copied(), "known keys")
             };
             // What must stand in quotes is no likely key, and may be a text that slipped.
             let untold = self.secretive || matches!(written(word), Cow::Owned(_));
             let name = if untold { self.name.clone() } else { self.path(word) };
             self.notes.error(&key.span(), name, "unknown key", advice);
         }
+    }
+
+    /// The header of the one kind of table that has that key, where this kind has not.
+    fn owner(&self, word: &str) -> Option<&'static str> {
+        const HEADERS: [(&str, &str); 14] = [
+            ("tls", "[tls]"),
+            ("limits", "[limits]"),
+            ("paths", "[paths]"),
+            ("answers", "[answers]"),
+            ("cors", "[cors]"),
+            ("forwarded", "[forwarded]"),
+            ("admin", "[admin]"),
+            ("log", "[log]"),
+            ("drain", "[drain]"),
+            ("memo", "[memo]"),
+            ("upstream", "[upstream]"),
+            ("issuer", "[issuer.NAME]"),
+            ("route", "[[route]]"),
+            ("test", "[[test]]"),
+        ];
+        let mut owners = HEADERS.iter().filter(|(kind, _)| *kind != self.kind() && known::in_table(kind, word));
+        let owner = owners.next().filter(|_| !self.secretive)?;
+        owners.next().is_none().then_some(owner.1)
     }
 
     fn path(&self, key: &str) -> String {

@@ -170,7 +170,7 @@ fn path<B>(request: &http::Request<B>) -> Result<&str, Rejection> {
         return if *request.method() == Method::OPTIONS { Ok("/") } else { Err(malformed("the target is no path")) };
     }
     if uri.scheme().is_none() && uri.authority().is_some() {
-        return Err(malformed("the target is an authority"));
+        return Err(malformed("the target is an authority; a path begins with `/`"));
     }
     if uri.scheme_str().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
         return Err(malformed("the target is of another scheme than http and https"));

@@ -176,16 +176,13 @@ impl fmt::Display for AlgorithmSet {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "each message says it")]
 pub enum KeyError {
-    #[error("this secret is OFBiz's published default ({0:?}): everybody knows it; set a secret of your own")]
+    #[error("this secret is OFBiz's published default ({0:?}): everybody knows it")]
     PublishedDefault(&'static str),
-    #[error(
-        "the secret has {found} bytes, {algorithm} wants at least {least} (RFC 7518 section 3.2): \
-         use a longer one, or set short_key = \"accept\" if the issuer cannot change it"
-    )]
+    #[error("the secret has {found} bytes, {algorithm} wants at least {least} (RFC 7518 section 3.2)")]
     ShortSecret { found: usize, least: usize, algorithm: Algorithm },
     #[error("the secret is empty")]
     EmptySecret,
-    #[error("a public key was given as a secret: anyone who has it could sign; give it as `pem`")]
+    #[error("a public key was given as a secret: anyone who has it could sign")]
     PublicAsSecret,
     #[error("the RSA key has {0} bits, at least 2048 are wanted")]
     ShortRsa(usize),

@@ -50,7 +50,11 @@ pub(in crate::config) fn claims(file: &File, notes: &mut Notes<'_>) {
     let issuers = || issuers.iter().filter_map(|(name, issuer)| Some((name, issuer.get()?)));
     let subjects: Vec<&str> = issuers().filter_map(|(_, issuer)| Some(issuer.subject.get()?.as_str())).collect();
     let mut look = |text: &At<String>, key: String, known: &[&str]| {
-        if let Some(meant) = meant(&text.value, known) {
+        if let Some(pointer) = pointer(&text.value) {
+            let problem = format!("{:?} is the name of one claim, and none that tokens have", text.value);
+            let advice = format!("write {pointer:?}: what lies within a claim is named by a JSON pointer");
+            kind.warn(notes, &text.span, &key, problem, &advice);
+        } else if let Some(meant) = meant(&text.value, known) {
             let problem = format!("{:?} is probably not what the claim is called: tokens have {meant:?}", text.value);
             let advice = format!("write {meant:?}; letter case counts in the names of claims");
             kind.warn(notes, &text.span, &key, problem, &advice);
@@ -81,6 +85,14 @@ pub(in crate::config) fn claims(file: &File, notes: &mut Notes<'_>) {
     kind.close(notes);
 }
 
+/// The JSON pointer that a name probably should be: steps without the first `/`, or with dots below a known claim. Names
+/// that are URLs are names.
+fn pointer(name: &str) -> Option<String> {
+    let steps = name.contains('/') && !name.starts_with('/') && !name.contains(':');
+    let below = name.split_once('.').is_some_and(|(first, rest)| KNOWN.contains(&first) && !rest.is_empty());
+    (steps || below).then(|| format!("/{}", if steps { name.to_owned() } else { name.replace('.', "/") }))
+}
+
 /// The known claim that was probably meant. `own` are names that the file itself uses for subjects.
 fn meant<'k>(name: &str, own: &[&'k str]) -> Option<&'k str> {
     let known = || own.iter().copied().chain(KNOWN);
@@ -101,6 +113,15 @@ fn meant<'k>(name: &str, own: &[&'k str]) -> Option<&'k str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_without_a_slash_are_no_names() {
+        assert_eq!(pointer("realm/roles").as_deref(), Some("/realm/roles"));
+        assert_eq!(pointer("realm_access.roles").as_deref(), Some("/realm_access/roles"));
+        for name in ["/realm/roles", "https://example.com/roles", "urn:a/b", "my.claim", "roles", "roles."] {
+            assert_eq!(pointer(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn slips_are_told_and_other_names_are_not() {

@@ -19,7 +19,8 @@ pub(in crate::config) fn files(file: &File, config: &Path, outside: &Outside<'_>
     let mut kind = Kind::new("files of secrets that everyone can read");
     let mut look = |path: &str, at: &std::ops::Range<usize>, key: &str, notes: &mut Notes<'_>| {
         let path = outside.path(path);
-        if open_to_all(&path) {
+        // What is no secret, or cannot be read, is told already, and need not be hidden.
+        if open_to_all(&path) && !notes.blames(at) {
             let problem = format!("everyone on this machine can read {}", path.display());
             let advice = format!(
                 "chmod 600 {}\n\

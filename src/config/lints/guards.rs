@@ -19,7 +19,7 @@ pub(super) fn guards(routes: &Routes<'_>, notes: &mut Notes<'_>) {
     if !survey.is_whole() || !overlaps.is_whole() {
         let problem = String::from("these routes meet in more ways than are looked through");
         let advice = "more may be wrong than is told here; fewer wildcards, and fewer routes on one path, are surer";
-        notes.remark("route", problem, advice);
+        notes.warning(&(0..0), "route", problem, advice);
     }
 }
 

@@ -32,7 +32,10 @@ pub(in crate::config) fn paths(routes: &[At<RawRoute>], notes: &mut Notes<'_>) {
                 let span = notes.inside(&path.span, &path.value, at);
                 escapes.warn(notes, &span, &route.value.label, problem, &advice);
             }
-            if let Some(meant) = instead(&path.value) {
+            if let Some(list) = several(&path.value) {
+                let problem = format!("path {:?} is one path, with a blank or comma in it", path.value);
+                foreign.warn(notes, &path.span, &route.value.label, problem, &format!("write a list: [{list}]"));
+            } else if let Some(meant) = instead(&path.value) {
                 let problem =
                     format!("path {:?} means these very letters: only `*` and `**` stand for others", path.value);
                 foreign.warn(notes, &path.span, &route.value.label, problem, &format!("write {meant:?}"));
@@ -41,6 +44,13 @@ pub(in crate::config) fn paths(routes: &[At<RawRoute>], notes: &mut Notes<'_>) {
     }
     escapes.close(notes);
     foreign.close(notes);
+}
+
+/// The members of a list of paths that was written as one text; `None` where it is none.
+fn several(text: &str) -> Option<String> {
+    let paths: Vec<&str> = text.split([',', ' ']).filter(|path| !path.is_empty()).collect();
+    let list = paths.len() > 1 && paths.iter().all(|path| path.starts_with('/'));
+    list.then(|| paths.iter().map(|path| format!("{path:?}")).collect::<Vec<_>>().join(", "))
 }
 
 /// Where the first percent-escape stands, and the path without any, where that is UTF-8.
@@ -130,6 +140,15 @@ mod tests {
             ("/update*", None),
         ] {
             assert_eq!(instead(path).as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn several_paths_in_one_text_are_told_apart() {
+        assert_eq!(several("/a, /b").as_deref(), Some("\"/a\", \"/b\""));
+        assert_eq!(several("/a/b /c,/d").as_deref(), Some("\"/a/b\", \"/c\", \"/d\""));
+        for path in ["/a,b", "/a b", "/a", "/a,", "/a, b/c"] {
+            assert_eq!(several(path), None, "{path}");
         }
     }
 

@@ -30,6 +30,14 @@ pub(crate) enum PerWord {
 
 impl Choice for PerWord {
     const WORDS: &'static [(&'static str, Self)] = &[("subject", Self::Subject), ("address", Self::Address)];
+    const OTHERS: &'static [(&'static str, &'static str)] = &[
+        ("ip", "address"),
+        ("client", "address"),
+        ("peer", "address"),
+        ("user", "subject"),
+        ("sub", "subject"),
+        ("token", "subject"),
+    ];
 }
 
 impl Read for Rate {

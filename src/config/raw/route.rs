@@ -72,6 +72,20 @@ pub(crate) enum Access {
 impl Choice for Access {
     const WORDS: &'static [(&'static str, Self)] =
         &[("open", Self::Open), ("protected", Self::Protected), ("deny", Self::Deny)];
+    const OTHERS: &'static [(&'static str, &'static str)] = &[
+        ("auth", "protected"),
+        ("authenticated", "protected"),
+        ("jwt", "protected"),
+        ("private", "protected"),
+        ("required", "protected"),
+        ("token", "protected"),
+        ("block", "deny"),
+        ("closed", "deny"),
+        ("forbid", "deny"),
+        ("none", "deny"),
+        ("refuse", "deny"),
+        ("reject", "deny"),
+    ];
 }
 
 /// Whether a refusal is carried out.

@@ -188,6 +188,8 @@ impl Choice for LevelFilter {
         ("debug", Self::DEBUG),
         ("trace", Self::TRACE),
     ];
+    const OTHERS: &'static [(&'static str, &'static str)] =
+        &[("critical", "error"), ("fatal", "error"), ("none", "off"), ("notice", "info"), ("verbose", "debug")];
 }
 
 impl Read for Log {

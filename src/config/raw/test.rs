@@ -93,7 +93,11 @@ impl Read for Moment {
             DeValue::Datetime(moment) => moment.to_string(),
             _ => return node.unexpected("a moment like \"2026-10-30T07:05:09Z\"", notes),
         };
-        UnixSeconds::parse(&text).map_err(|problem| notes.error(&node.span, &*node.name, problem, "")).ok().map(Self)
+        let wrong = |problem: String| {
+            let (problem, forms) = problem.split_once(": write ").unwrap_or((&problem, "\"2026-10-30T07:05:09Z\""));
+            notes.error(&node.span, &*node.name, problem, format!("write {forms}"));
+        };
+        UnixSeconds::parse(&text).map_err(wrong).ok().map(Self)
     }
 }
 

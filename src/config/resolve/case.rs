@@ -66,7 +66,11 @@ fn asked(raw: &Test, key: &str, cx: &mut Context<'_, '_>) -> Option<Asked> {
     let mut asked = match Asked::line(&line.value) {
         Ok(asked) => asked,
         Err(problem) => {
-            cx.notes.error(&line.span, key, problem, "write request = \"POST /api/updateInventory\"");
+            let (problem, advice) = match problem.split_once(": write \"") {
+                Some((problem, request)) => (problem.to_owned(), format!("write request = \"{request}")),
+                None => (problem, String::from("write request = \"POST /api/updateInventory\"")),
+            };
+            cx.notes.error(&line.span, key, problem, advice);
             return None;
         }
     };
@@ -92,12 +96,32 @@ fn expect(text: &str, span: &Range<usize>, key: &str, cx: &mut Context<'_, '_>) 
         }
         (None, None) if text == ALLOW => Some(Expect::Allow),
         (None, None) => {
-            let words = Code::ALL.iter().map(|code| code.name()).chain([ALLOW]);
-            let advice = suggestion(text, words, "known words");
+            let advice = meant(text);
             let problem = format!("{text:?} is neither \"allow\" nor a reason code nor a status");
             cx.notes.error(span, key, problem, advice);
             None
         }
+    }
+}
+
+/// What to write for an expectation that is none: the nearest word, the same words in another order, or all of them.
+fn meant(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    if ["accept", "accepted", "ok", "pass", "passes", "permit", "success"].contains(&lower.as_str()) {
+        return format!("did you mean {ALLOW:?}?");
+    }
+    if ["block", "denied", "deny", "fail", "forbidden", "refuse", "reject", "unauthorized"].contains(&lower.as_str()) {
+        return String::from("write the reason of the refusal, like \"credential_missing\", or its status, like 401");
+    }
+    let sorted = |word: &str| {
+        let mut parts: Vec<String> = word.split(['_', '-', ' ']).map(str::to_owned).collect();
+        parts.sort_unstable();
+        parts
+    };
+    let parts = sorted(&lower);
+    match Code::ALL.iter().find(|code| sorted(code.name()) == parts) {
+        Some(code) => format!("did you mean {:?}?", code.name()),
+        None => suggestion(text, [ALLOW].into_iter().chain(Code::ALL.iter().map(|code| code.name())), "known words"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE};
 
-use super::super::near::suggestion;
+use super::super::near::{nearest, suggestion};
 use super::super::raw::{Access, Route as RawRoute};
 use super::super::reader::{Field, Many};
 use super::issuer::Issuers;
@@ -140,29 +140,57 @@ fn warn_of_query(place: &Place, span: &Range<usize>, raw: &RawRoute, cx: &mut Co
 }
 
 /// Where a token may be, or a problem and an advice.
-fn place(word: &str) -> Result<Place, (&'static str, &'static str)> {
-    const FORMS: &str = "write \"header\" (Authorization), \"cookie:NAME\", \"query:NAME\" or \"header:NAME\"";
+fn place(word: &str) -> Result<Place, (&'static str, String)> {
+    const NO_PLACE: &str = "no place where a token can be";
     let token = |name: &str| HeaderName::from_bytes(name.as_bytes()).ok();
+    let wrong = |problem: &'static str| Err((problem, place_advice(word)));
     match word.split_once(':') {
         None if word == "header" => Ok(Place::Authorization),
-        None => Err(("no place where a token can be", FORMS)),
-        Some((_, "")) => Err(("the name is missing", FORMS)),
+        None if matches!(word, "cookie" | "query") => wrong("the name is missing"),
+        None => wrong(NO_PLACE),
+        Some((_, "")) => wrong("the name is missing"),
         Some(("query", name)) => Ok(Place::Query(name.into())),
         // The name of a cookie is a token (RFC 6265 section 4.1.1), as that of a header is; its letter case counts.
         Some(("cookie", name)) => match token(name) {
             Some(_) => Ok(Place::Cookie(name.into())),
-            None => Err(("that is no name of a cookie", FORMS)),
+            None => wrong("that is no name of a cookie"),
         },
         Some(("header", name)) => match token(name) {
-            None => Err(("that is no name of a header", FORMS)),
-            Some(name) if name == AUTHORIZATION => Err(("Authorization is written \"header\"", FORMS)),
-            Some(name) if name == COOKIE => Err(("a cookie is written \"cookie:NAME\"", FORMS)),
+            None => wrong("that is no name of a header"),
+            Some(name) if name == AUTHORIZATION => Err(("Authorization is written \"header\"", String::from(HEADER))),
+            Some(name) if name == COOKIE => {
+                Err(("a cookie is written \"cookie:NAME\"", String::from("write \"cookie:NAME\"")))
+            }
             Some(name) if Forwarding::may_set(&name).is_err() => {
-                Err(("that field has another meaning on the way and cannot hold a token", "choose another field"))
+                let problem = "that field has another meaning on the way and cannot hold a token";
+                Err((problem, String::from("choose another field")))
             }
             Some(name) => Ok(Place::Header(name)),
         },
-        Some(_) => Err(("no place where a token can be", FORMS)),
+        Some(_) => wrong(NO_PLACE),
+    }
+}
+
+/// What to write for the usual place of a token.
+const HEADER: &str = "write \"header\", which is Authorization: Bearer";
+
+/// What to write for a word that is no place.
+fn place_advice(word: &str) -> String {
+    const FORMS: &str = "write \"header\" (Authorization), \"cookie:NAME\", \"query:NAME\" or \"header:NAME\"";
+    let lower = word.to_ascii_lowercase();
+    let (kind, name) = lower
+        .split_once([':', '=', ' '])
+        .map_or((lower.as_str(), None), |(kind, _)| (kind, word.get(kind.len() + 1..).map(str::trim)));
+    match (kind, name) {
+        ("bearer" | "authorization", _) => String::from(HEADER),
+        (_, None) if nearest(kind, ["header"]).is_some() => String::from(HEADER),
+        _ => match (nearest(kind, ["header", "cookie", "query"]), name.filter(|name| !name.is_empty())) {
+            (Some(kind), Some(name)) if HeaderName::from_bytes(name.as_bytes()).is_ok() => {
+                format!("write \"{kind}:{name}\"")
+            }
+            (Some(kind), _) => format!("write \"{kind}:NAME\""),
+            (None, _) => String::from(FORMS),
+        },
     }
 }
 
@@ -193,6 +221,24 @@ mod tests {
             "body:token",
         ] {
             assert!(place(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_is_told_the_nearest() {
+        for (word, expected) in [
+            ("Header", "write \"header\", which"),
+            ("headers", "write \"header\", which"),
+            ("bearer", "write \"header\", which"),
+            ("cookie", "write \"cookie:NAME\""),
+            ("cookies:session", "write \"cookie:session\""),
+            ("Header: X-Token", "write \"header:X-Token\""),
+            ("cookie=session", "write \"cookie:session\""),
+            ("cookie:a b", "write \"cookie:NAME\""),
+            ("body:token", "\"query:NAME\" or"),
+        ] {
+            let (_, advice) = place(word).unwrap_err();
+            assert!(advice.contains(expected), "{word}: {advice}");
         }
     }
 }

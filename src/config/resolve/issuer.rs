@@ -191,7 +191,8 @@ impl Case<'_> {
         match given.as_slice() {
             [] => {
                 let advice = "set one of secret = { file = \"FILE\" }, pem = \"FILE\", jwks = { file = \"FILE\" }";
-                cx.notes.error(&self.name.span, &self.label, "no keys", advice);
+                let problem = "nothing says where its keys are, so no token can be proven";
+                cx.notes.error(&self.name.span, &self.label, problem, advice);
                 return None;
             }
             [_] => {}
@@ -236,11 +237,11 @@ impl Case<'_> {
             }
         };
         if raw.secret.is_absent() {
-            only(raw.encoding.span(), "encoding", "`secret`", notes);
-            only(raw.salt.span(), "salt", "`secret`", notes);
-            only(raw.short_key.span(), "short_key", "`secret`", notes);
+            only(raw.encoding.at().map(|at| &at.span), "encoding", "`secret`", notes);
+            only(raw.salt.at().map(|at| &at.span), "salt", "`secret`", notes);
+            only(raw.short_key.at().map(|at| &at.span), "short_key", "`secret`", notes);
             if raw.pem.is_absent() {
-                only(raw.kid.span(), "kid", "`secret` or `pem`", notes);
+                only(raw.kid.at().map(|at| &at.span), "kid", "`secret` or `pem`", notes);
             }
         }
         if let Some(kid) = raw.kid.at().filter(|kid| kid.value.is_empty()) {
@@ -305,7 +306,7 @@ impl Case<'_> {
             }
             Err(error) => {
                 let advice = match source {
-                    KeySource::Secret { .. } => "write { file = \"FILE\" } with the key that the issuer signs with",
+                    KeySource::Secret { .. } => advice_on_secret(&error),
                     KeySource::Pem { .. } => "write pem = \"FILE\" with the public key of the issuer in PEM",
                     KeySource::Jwks { .. } => "write jwks = { file = \"FILE\" } with the key set of the issuer",
                 };
@@ -327,6 +328,19 @@ impl Case<'_> {
             notes.error(algorithms.unwrap_or(span), self.key("algorithms"), problem, advice);
         }
         Some(loaded)
+    }
+}
+
+/// What to do about a secret that cannot be used.
+fn advice_on_secret(error: &LoadError) -> &'static str {
+    match error {
+        LoadError::Key(KeyError::ShortSecret { .. }) => {
+            "make one of 64 letters (openssl rand -hex 32) and let the issuer sign with it;\n\
+             if the issuer cannot change its key, write short_key = \"accept\" below it"
+        }
+        LoadError::Key(KeyError::PublicAsSecret) => "write pem = \"FILE\" in place of `secret`",
+        LoadError::Key(KeyError::PublishedDefault(_)) => "set a secret of your own in the issuer, and name it here",
+        _ => "write { file = \"FILE\" } with the key that the issuer signs with",
     }
 }
 

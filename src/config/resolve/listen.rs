@@ -19,7 +19,7 @@ pub(super) fn listen(file: &File, cx: &mut Context<'_, '_>) -> Vec<Listen> {
                 cx.notes.error(&text.span, "listen", format!("{:?} stands twice", text.value), "leave one out");
             }
             Ok(Listen::Tcp { tls: true, .. }) if file.tls.is_absent() => {
-                let advice = "add a table: [tls], cert = \"FILE\", key = \"FILE\"";
+                let advice = "add below all settings of the top:\n[tls]\ncert = \"FILE\"\nkey = \"FILE\"";
                 cx.notes.error(&text.span, "listen", "an https:// address needs [tls]", advice);
             }
             Ok(address) => found.push(address),
@@ -44,7 +44,7 @@ fn one(text: &str, cx: &Context<'_, '_>) -> Result<Listen, (String, String)> {
             return Err((format!("unknown scheme {scheme:?}"), advice.to_owned()));
         }
     };
-    address(rest).map(|address| Listen::Tcp { address, tls })
+    address(rest, &everywhere).map(|address| Listen::Tcp { address, tls })
 }
 
 /// The path after `unix:`, from the folder of the config file.
@@ -58,8 +58,8 @@ pub(super) fn unix(path: &str, cx: &Context<'_, '_>) -> Result<PathBuf, String> 
 }
 
 /// An address to bind, its host by name or number; or a problem and an advice. Of the addresses that a name has, the
-/// first of IPv4 is taken before the first of IPv6: a container may know `localhost` as `::1` and have no IPv6.
-pub(super) fn address(text: &str) -> Result<SocketAddr, (String, String)> {
+/// first of IPv4 is taken before the first of IPv6: a container may know `localhost` as `::1` and have no IPv6. `usual` says what to write for a port alone.
+pub(super) fn address(text: &str, usual: &dyn Fn(&str) -> String) -> Result<SocketAddr, (String, String)> {
     let wrong = |problem: String, advice: &str| Err((problem, advice.to_owned()));
     if let Ok(address) = text.parse() {
         return Ok(address);
@@ -69,17 +69,20 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, (String, String)> {
             if text.contains(':') { format!("write \"[{text}]:8080\"") } else { format!("write \"{text}:8080\"") };
         return Err((format!("{text:?} has no port"), advice));
     }
+    if text.parse::<u16>().is_ok() {
+        return wrong(format!("{text:?} names no host"), &usual(text));
+    }
     let Some((host, port)) = text.rsplit_once(':') else {
-        return wrong(format!("{text:?} has no port"), "write \"host:port\"");
+        let advice =
+            if text.is_empty() { String::from("write \"host:port\"") } else { format!("write \"{text}:8080\"") };
+        return wrong(format!("{text:?} has no port"), &advice);
     };
     let Ok(port) = port.parse::<u16>() else {
-        return wrong(format!("{text:?} has no port that is a number up to 65535"), "write \"host:port\"");
+        let problem = format!("{text:?} has no port that is a number up to 65535");
+        return wrong(problem, &format!("write \"{host}:8080\", or another port"));
     };
     match host {
-        "" | "*" => wrong(
-            format!("{text:?} names no host"),
-            &format!("write \"0.0.0.0:{port}\" for all IPv4 addresses, \"[::]:{port}\" for IPv6 as well"),
-        ),
+        "" | "*" => wrong(format!("{text:?} names no host"), &usual(&port.to_string())),
         host if host.contains([':', '/', '@', ' ']) => {
             wrong(format!("{text:?} is no host:port"), "an IPv6 address stands in brackets: \"[::1]:8080\"")
         }
@@ -99,6 +102,11 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, (String, String)> {
             })
         }
     }
+}
+
+/// What to write for a port of every address.
+fn everywhere(port: &str) -> String {
+    format!("write \"0.0.0.0:{port}\" for all IPv4 addresses, \"[::]:{port}\" for IPv6 as well")
 }
 
 /// What the `https://` addresses show.

@@ -56,7 +56,11 @@ fn requests(raw: &RawRoute, key: &str, cx: &mut Context<'_, '_>) -> Option<u32> 
     match u32::try_from(requests.value) {
         Ok(number @ 1..=MOST) => Some(number),
         _ => {
-            let advice = if requests.value == 0 { "to let nobody pass, write access = \"deny\"" } else { "" };
+            let advice = if requests.value == 0 {
+                "to let nobody pass, write access = \"deny\""
+            } else {
+                "ask for fewer, or leave `rate` out"
+            };
             let problem = format!("{} is not between 1 and {MOST}", requests.value);
             cx.notes.error(&requests.span, format!("{key}.requests"), problem, advice);
             None
@@ -70,7 +74,7 @@ fn window(raw: &RawRoute, key: &str, cx: &mut Context<'_, '_>) -> Option<Duratio
     let Some(window) = field.at() else { return field.is_absent().then_some(USUAL) };
     if window.value.0.is_zero() || window.value.0 > Rate::LONGEST {
         let problem = format!("{} is not between \"1ms\" and {:?}", window.value, Time(Rate::LONGEST).to_string());
-        cx.notes.error(&window.span, format!("{key}.window"), problem, "");
+        cx.notes.error(&window.span, format!("{key}.window"), problem, "write window = \"1s\" or \"1m\"");
         return None;
     }
     Some(window.value.0)

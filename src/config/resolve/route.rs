@@ -35,6 +35,7 @@ pub(super) fn routes(
         raw.iter().zip(routes).filter_map(|(raw, route)| Some((raw, route?))).unzip();
     routes.push(unmatched(file.unmatched.or(Access::Deny), issuers));
     lints::paths(raw, cx.notes);
+    lints::methods(raw, cx.notes);
     match RouteTable::build(routes) {
         Ok(table) => {
             lints::Routes { raw: &kept, table: &table, unmatched: &file.unmatched }.lint(cx.notes);
@@ -154,7 +155,6 @@ fn one(route: &At<RawRoute>, issuers: &Issuers, upstreams: &mut Upstreams, cx: &
 
 /// The paths, or complaints at the letter that is wrong.
 fn patterns(raw: &RawRoute, access: Access, cx: &mut Context<'_, '_>) -> Option<Vec<Pattern>> {
-    const FORMS: &str = "write it as in \"/api/orders\", \"/api/*/items\" or \"/api/**\"";
     let paths = &raw.path.get()?.0;
     let mut patterns = Vec::with_capacity(paths.len());
     for path in paths {
@@ -162,14 +162,32 @@ fn patterns(raw: &RawRoute, access: Access, cx: &mut Context<'_, '_>) -> Option<
             Ok(pattern) => patterns.push(pattern),
             Err(error) => {
                 let span = cx.notes.inside(&path.span, &path.value, error.at);
-                let meant = lints::instead(&path.value).filter(|_| path.value.starts_with('^'));
-                let advice = meant.map(|meant| format!("no regular expressions stand here: write {meant:?}"));
                 let problem = format!("path {:?}: {error}", path.value);
-                cx.notes.error(&span, &*raw.label, problem, advice.unwrap_or_else(|| FORMS.to_owned()));
+                cx.notes.error(&span, &*raw.label, problem, path_advice(&path.value, access));
             }
         }
     }
     (patterns.len() == paths.len()).then_some(patterns)
+}
+
+/// What to write for a path that cannot be read.
+fn path_advice(path: &str, access: Access) -> String {
+    const FORMS: &str = "write it as in \"/api/orders\", \"/api/*/items\" or \"/api/**\"";
+    if let Some(meant) = lints::instead(path).filter(|_| path.starts_with('^')) {
+        return format!("no regular expressions stand here: write {meant:?}");
+    }
+    if let Some((host, rest)) = path.split_once("://").and_then(|(_, rest)| rest.split_once('/')) {
+        return format!("write host = {host:?} and path = {:?}", format!("/{rest}"));
+    }
+    let bare = path.split(['?', '#', ';']).next().unwrap_or_default().replace('\\', "/");
+    let segments: Vec<&str> = bare.split('/').filter(|segment| !segment.is_empty()).collect();
+    let last = segments.len().saturating_sub(1);
+    let deep = segments.iter().enumerate().any(|(at, segment)| *segment == "**" && at < last);
+    let segments = segments.iter().enumerate().map(|(at, own)| if *own == "**" && at < last { "*" } else { own });
+    let meant = format!("/{}", segments.collect::<Vec<_>>().join("/"));
+    let good = meant != path && Pattern::parse(&meant, access == Access::Open).is_ok();
+    let more = if deep { ", where each * is one segment" } else { "" };
+    if good { format!("write {meant:?}{more}") } else { FORMS.to_owned() }
 }
 
 fn methods(raw: &RawRoute, cx: &mut Context<'_, '_>) -> Option<Vec<Method>> {
@@ -185,11 +203,26 @@ fn methods(raw: &RawRoute, cx: &mut Context<'_, '_>) -> Option<Vec<Method>> {
             Ok(method) => methods.push(method),
             Err(_) => {
                 let problem = format!("method {:?} is no token (RFC 9110 section 5.6.2)", name.value);
-                cx.notes.error(&name.span, &*raw.label, problem, "leave `method` out for all methods");
+                cx.notes.error(&name.span, &*raw.label, problem, method_advice(&name.value));
             }
         }
     }
     (methods.len() == names.value.0.len()).then_some(methods)
+}
+
+/// What to write for a method that is none: several in one text are a list.
+fn method_advice(text: &str) -> String {
+    let names: Vec<String> = text.split([',', ' ', '|', '/']).filter(|name| !name.is_empty()).map(quoted).collect();
+    let each = |name: &String| name.len() > 4 && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'"');
+    if names.len() > 1 && names.iter().all(each) {
+        return format!("write a list: method = [{}]", names.join(", "));
+    }
+    String::from("leave `method` out for all methods")
+}
+
+/// A word in the quotes of TOML.
+fn quoted(word: &str) -> String {
+    format!("{word:?}")
 }
 
 fn hosts(raw: &RawRoute, cx: &mut Context<'_, '_>) -> Option<Vec<HostPattern>> {

@@ -71,7 +71,8 @@ pub(super) fn limits(field: &Field<RawLimits>, notes: &mut Notes<'_>) -> Limits 
     let header_size = raw.header_size.or(Size(HEADER_SIZE)).0;
     if !(LEAST_HEADER_SIZE..=MOST_HEADER_SIZE).contains(&header_size) {
         let span = raw.header_size.span().cloned().unwrap_or(0..0);
-        notes.error(&span, "limits.header_size", "is not between \"8KiB\" and \"16MiB\"", "leave it out for \"32KiB\"");
+        let problem = format!("{} is not between \"8KiB\" and \"16MiB\"", Size(header_size));
+        notes.error(&span, "limits.header_size", problem, "leave it out for \"32KiB\"");
     }
     let most = usize::MAX;
     let streams = within(&raw.streams, "limits.streams", STREAMS, 1, MOST_STREAMS, notes);
@@ -157,7 +158,9 @@ pub(super) fn admin(field: &Field<Admin>, listen: &[Listen], cx: &mut Context<'_
     let raw = table(field);
     let mut bind = |field: &Field<String>, key: &str| {
         let text = field.at()?;
-        let address = address(&text.value).map_err(|(problem, advice)| {
+        let host = if key == "admin.listen" { "127.0.0.1" } else { "0.0.0.0" };
+        let usual = |port: &str| format!("write \"{host}:{port}\"");
+        let address = address(&text.value, &usual).map_err(|(problem, advice)| {
             cx.notes.error(&text.span, key, problem, advice);
         });
         let address = address.ok()?;

@@ -1,6 +1,7 @@
 //! `upstream`, at the top level and on routes.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::super::diagnostic::Notes;
@@ -9,6 +10,7 @@ use super::super::reader::{At, Field};
 use super::Context;
 use super::listen::unix;
 use super::server::positive;
+use crate::net::Listen;
 use crate::upstream::{HostMode, Server, Settings, TlsSettings};
 
 /// A machine that does not answer in this time will not.
@@ -27,12 +29,19 @@ pub(super) struct Upstreams {
     pub(super) list: Vec<Settings>,
     /// Places by the text of the first URL, so that many upstreams are not compared each with each.
     places: HashMap<String, Vec<usize>>,
+    /// Where this process listens itself.
+    own: Vec<Listen>,
 }
 
 impl Upstreams {
+    /// None yet, of a process that listens there.
+    pub(super) fn of(own: &[Listen]) -> Self {
+        Self { own: own.to_vec(), ..Self::default() }
+    }
+
     /// The place of an upstream; one that cannot be used was complained of, and gets the first place.
     pub(super) fn add(&mut self, upstream: &At<Upstream>, key: &str, cx: &mut Context<'_, '_>) -> usize {
-        let Some(settings) = settings(upstream, key, cx) else { return 0 };
+        let Some(settings) = settings(upstream, key, &self.own, cx) else { return 0 };
         let first = upstream.value.0.url.get().and_then(|many| many.0.first());
         let places = self.places.entry(first.map(|url| url.value.clone()).unwrap_or_default()).or_default();
         let known = places.iter().copied().find(|place| self.list.get(*place) == Some(&settings));
@@ -44,7 +53,7 @@ impl Upstreams {
     }
 }
 
-fn settings(upstream: &At<Upstream>, key: &str, cx: &mut Context<'_, '_>) -> Option<Settings> {
+fn settings(upstream: &At<Upstream>, key: &str, own: &[Listen], cx: &mut Context<'_, '_>) -> Option<Settings> {
     let raw = &upstream.value.0;
     if raw.url.is_absent() {
         let advice = "add url = \"http://127.0.0.1:8081\"";
@@ -57,7 +66,13 @@ fn settings(upstream: &At<Upstream>, key: &str, cx: &mut Context<'_, '_>) -> Opt
             Ok(server) if servers.contains(&server) => {
                 cx.notes.error(&url.span, key, "the same server twice", "leave one out")
             }
-            Ok(server) => servers.push(server),
+            Ok(server) => {
+                if own.iter().any(|own| is_own(&server, own)) {
+                    let problem = "waxseal itself listens there: each request would come back to it";
+                    cx.notes.warning(&url.span, key, problem, "name the address of the API that stands behind");
+                }
+                servers.push(server);
+            }
             Err((problem, advice)) => cx.notes.error(&url.span, key, problem, advice),
         }
     }
@@ -77,6 +92,21 @@ fn settings(upstream: &At<Upstream>, key: &str, cx: &mut Context<'_, '_>) -> Opt
         host: raw.host.or(HostMode::Preserve),
         tls,
     })
+}
+
+/// Whether a server is an address of this process, as far as can be seen without asking for names.
+fn is_own(server: &Server, own: &Listen) -> bool {
+    match (own, server) {
+        (Listen::Unix(own), Server::Unix(path)) => own == path,
+        (Listen::Tcp { address, .. }, Server::Tcp { host, port, .. }) if address.port() == *port => {
+            let local = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
+            match host.parse::<IpAddr>() {
+                Ok(ip) => ip == address.ip() || (address.ip().is_unspecified() && local(ip)),
+                Err(_) => host == "localhost" && local(address.ip()),
+            }
+        }
+        _ => false,
+    }
 }
 
 /// How `https://` servers are spoken to.
@@ -124,6 +154,13 @@ fn server_name(field: &Field<String>, key: &str, notes: &mut Notes<'_>) {
     }
 }
 
+/// A problem and an advice for a text that begins with none of the schemes. Only a plain `host:port` is told again.
+fn no_scheme(rest: &str) -> (String, String) {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']');
+    let shown = if rest.contains(':') && rest.len() <= 100 && rest.bytes().all(plain) { rest } else { "host:port" };
+    (String::from("a URL begins with http://, https:// or unix:"), format!("write \"http://{shown}\""))
+}
+
 /// The server that a URL names, or a problem and an advice. The URL is not told: it may hold a password.
 fn server(url: &str, cx: &Context<'_, '_>) -> Result<Server, (String, String)> {
     let wrong = |problem: &str, advice: &str| Err((problem.to_owned(), advice.to_owned()));
@@ -138,7 +175,8 @@ fn server(url: &str, cx: &Context<'_, '_>) -> Result<Server, (String, String)> {
         Some(("ws" | "wss", _)) => {
             return wrong("WebSocket upstreams are written http:// or https://", "write \"http://host:port\"");
         }
-        _ => return wrong("a URL begins with http://, https:// or unix:", "write \"http://host:port\""),
+        Some((_, rest)) => return Err(no_scheme(rest)),
+        None => return Err(no_scheme(url)),
     };
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     if authority.contains('@') {

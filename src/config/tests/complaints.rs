@@ -36,7 +36,7 @@ fn tables_of_the_process() {
         (
             "[limits]\nheader_size = '64KB'",
             2,
-            "limits.header_size: unknown unit \"KB\"\n    write header_size = \"64KiB\"",
+            "limits.header_size: unknown unit \"KB\", a size has one of B, KiB, MiB, GiB\n    write header_size = \"64KiB\"",
         ),
         ("[limits]\nheader_size = '1KiB'", 2, "not between \"8KiB\" and"),
         ("[limits]\nheader_timeout = 10", 2, "found a number without a unit\n    write header_timeout = \"10s\""),
@@ -54,7 +54,7 @@ fn tables_of_the_process() {
         ("[forwarded]\ntrust = ['lan']", 2, "\"lan\" is no network"),
         ("[forwarded]\nproxy_protocol = true", 2, "not in this version yet"),
         ("[admin]\nlisten = '0.0.0.0:9090'", 2, "beyond loopback the operator's front needs a token"),
-        ("[admin]\nlisten = '9090'", 2, "has no port"),
+        ("[admin]\nlisten = '9090'", 2, "names no host\n    write \"127.0.0.1:9090\""),
         ("[admin]\nprobes = '127.0.0.1:9090'", 2, "same address"),
         ("[admin]\ntoken = { env = 'NONE' }", 2, "NONE is not set"),
         ("[admin]\nclient_ca = 'x'", 2, "not in this version yet"),
@@ -101,7 +101,7 @@ fn addresses() {
         ("upstream", "{ url = 'https://a', ca = 'none' }", "cannot read"),
         ("upstream", "{ url = 'https://a', server_name = 'a b' }", "no host name"),
         ("upstream", "{ url = 'http://a', health = { path = '/' } }", "health: not in this version yet"),
-        ("unmatched", "'closed'", "expected \"open\" or \"protected\" or \"deny\""),
+        ("unmatched", "'closed'", "expected \"open\", \"protected\" or \"deny\", found \"closed\""),
         ("unmatched", "'protected'", "no issuer is defined"),
     ] {
         let report = spoilt(key, value);
@@ -128,7 +128,7 @@ fn tls() {
 #[test]
 fn issuers() {
     for (body, line, words) in [
-        ("issuer = 'i'", 1, "issuer.x: no keys"),
+        ("issuer = 'i'", 1, "issuer.x: nothing says where its keys are"),
         ("secret = 'swordfish'", 2, "expected `{ file"),
         ("secret = { fiel = 'key' }", 2, "did you mean \"file\"?"),
         ("secret = { file = 'key', env = 'K' }", 2, "found 2 of them"),
@@ -216,7 +216,11 @@ fn rates() {
         ("protected", "{ per = 'subject' }", "rate: `requests` is missing\n    say how many"),
         ("protected", "{ requests = 5 }", "rate: `per` is missing\n    say what callers"),
         ("protected", "5", "rate: expected a table, found a whole number"),
-        ("protected", "{ per = 'ip', requests = 5 }", "expected \"subject\" or \"address\""),
+        (
+            "protected",
+            "{ per = 'ip', requests = 5 }",
+            "expected \"subject\" or \"address\", found \"ip\"\n    did you mean \"address\"?",
+        ),
         ("protected", "{ per = 'subject', requests = 0 }", "rate.requests: 0 is not between 1 and 1000000"),
         ("protected", "{ per = 'subject', requests = 1000001 }", "1000001 is not between"),
         ("protected", "{ per = 'subject', requests = '5' }", "expected a whole number, found text"),

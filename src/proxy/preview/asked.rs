@@ -49,7 +49,14 @@ impl Asked {
     /// Where it is not two words.
     pub fn line(line: &str) -> Result<Self, String> {
         match line.split_once(' ') {
+            Some((_, target)) if [" HTTP/1.1", " HTTP/1.0", " HTTP/2"].iter().any(|end| target.ends_with(end)) => {
+                let bare = line.rsplit_once(' ').map_or(line, |(bare, _)| bare);
+                Err(format!("{line:?} names a version, which plays no part: write {bare:?}"))
+            }
             Some((method, target)) if !target.is_empty() && !target.starts_with(' ') => Self::new(method, target),
+            None if line.starts_with('/') => {
+                Err(format!("{line:?} is no METHOD TARGET: write {:?}", format!("GET {line}")))
+            }
             _ => Err(format!("{line:?} is no request: write METHOD TARGET, as in \"POST /api/updateInventory\"")),
         }
     }
@@ -202,6 +209,14 @@ mod tests {
         for line in ["", "POST", "/api", "POST ", "POST  /x", "PO(ST /x"] {
             assert!(Asked::line(line).unwrap_err().contains("METHOD TARGET"), "{line}");
         }
+    }
+
+    #[test]
+    fn what_is_nearly_a_request_is_told_what_to_write() {
+        for (line, words) in [("/api", "write \"GET /api\""), ("GET /api HTTP/1.1", "write \"GET /api\"")] {
+            assert!(Asked::line(line).unwrap_err().ends_with(words), "{line}");
+        }
+        assert!(Asked::line("GET /a b").is_ok(), "how it is judged is another matter");
     }
 
     #[test]
