@@ -72,7 +72,7 @@ impl<'a> Credential<'a> {
             }
         }
         let Some(authorization) = authorization else {
-            return found.ok_or_else(|| missing("no token in any of the places where it may be"));
+            return found.ok_or_else(|| missing(none_found(head, places)));
         };
         if let Some(found) = found {
             return Err(ambiguous(format!("an Authorization header beside a token in {}", found.place.words())));
@@ -80,12 +80,34 @@ impl<'a> Credential<'a> {
         if !places.contains(&Place::Authorization) {
             return Err(missing("the token may not be in Authorization on this route"));
         }
-        let token =
-            bearer(authorization.as_bytes()).ok_or_else(|| missing("Authorization is not of the Bearer scheme"))?;
+        let token = bearer(authorization.as_bytes()).ok_or_else(|| missing(no_bearer(authorization.as_bytes())))?;
         if token.is_empty() {
             return Err(Rejection::new(Code::TokenMalformed, "the Bearer credential is empty"));
         }
         Ok(Credential { token: Cow::Borrowed(token), place: Place::Authorization })
+    }
+}
+
+/// Why there is no token outside of Authorization.
+fn none_found(head: &RequestHead<'_>, places: &[Place]) -> &'static str {
+    let uncounted = places.iter().any(|place| match place {
+        Place::Cookie(name) => cookie_values(head.headers, name).next().is_some(),
+        Place::Authorization | Place::Query(_) | Place::Header(_) => false,
+    });
+    if uncounted {
+        "the token in the cookie does not count: its method may change something, and its Origin is foreign"
+    } else {
+        "no token in any of the places where it may be"
+    }
+}
+
+/// Why Authorization holds no Bearer credential.
+fn no_bearer(value: &[u8]) -> &'static str {
+    // What every JSON object looks like in base64url: `{"`.
+    if value.starts_with(b"eyJ") {
+        "Authorization holds a token without the word Bearer before it"
+    } else {
+        "Authorization is not of the Bearer scheme"
     }
 }
 
@@ -203,6 +225,22 @@ mod tests {
                 expected.map(|token| (token.to_owned(), Place::Authorization)),
                 "{value:?}"
             );
+        }
+    }
+
+    #[test]
+    fn why_there_is_none_is_told_without_the_token() {
+        let cookie = [Place::Authorization, Place::Cookie("t".into())];
+        let foreign = Asked::new("POST", "/x").header("origin", "https://evil.example").header("cookie", "t=c");
+        for (asked, words) in [
+            (Asked::new("GET", "/x").header("authorization", "eyJhbGciOi"), "without the word Bearer before it"),
+            (Asked::new("GET", "/x").header("authorization", "Basic x"), "not of the Bearer scheme"),
+            (foreign, "the token in the cookie does not count"),
+            (Asked::new("POST", "/x").header("cookie", "u=c"), "no token in any of the places"),
+        ] {
+            let rejection = Credential::find(&asked.head(), &cookie, &[]).unwrap_err();
+            assert!(rejection.detail().contains(words), "{}", rejection.detail());
+            assert!(!rejection.detail().contains("eyJ"), "{}", rejection.detail());
         }
     }
 

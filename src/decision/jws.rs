@@ -34,6 +34,13 @@ impl<'t> Jws<'t> {
         if token.len() > LONGEST_TOKEN {
             return Err(malformed("the token is longer than 16 KiB"));
         }
+        // None of these letters is of base64url: they tell at a glance how the token was handled.
+        if token.contains(&b' ') {
+            return Err(malformed("the token holds a blank"));
+        }
+        if token.starts_with(b"\"") || token.starts_with(b"'") {
+            return Err(malformed("the token stands in quotes"));
+        }
         let mut dots = token.iter().enumerate().filter(|(_, byte)| **byte == b'.').map(|(at, _)| at);
         let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
             return Err(malformed("the token does not have three parts"));
@@ -150,6 +157,20 @@ mod tests {
         assert_eq!((jws.algorithm(), jws.kid(), jws.typ()), ("HS256", Some("k"), Some("JWT")));
         assert_eq!(jws.signed(), token.rsplit_once('.').unwrap().0.as_bytes());
         assert_eq!(jws.signature(), [0, 0, 0]);
+    }
+
+    #[test]
+    fn how_a_token_was_handled_is_told() {
+        let good = token(r#"{"alg":"HS256"}"#, r#"{"exp":1}"#);
+        for (token, words) in [
+            (format!("Bearer {good}"), "the token holds a blank"),
+            (format!("\"{good}\""), "the token stands in quotes"),
+            (good.replace('.', "-"), "does not have three parts"),
+        ] {
+            let rejection = Jws::parse(token.as_bytes()).map(|_| ()).unwrap_err();
+            assert_eq!(rejection.code(), Code::TokenMalformed);
+            assert!(rejection.detail().contains(words), "{}", rejection.detail());
+        }
     }
 
     #[test]

@@ -111,6 +111,10 @@ impl<'h, W: Witness> Case<'_, 'h, W> {
             held.iter().filter_map(|id| Some((id, self.snapshot.routes.route(id)?))).collect();
         if let Some((id, route)) = routes.iter().find(|(_, route)| route.policy == Policy::Deny) {
             self.witness.turn_to(Some(*id));
+            if *id == self.snapshot.routes.unmatched() {
+                let denied = Rejection::new(Code::RouteDenied, "no route names it, and unmatched = \"deny\"");
+                return told(self.witness, "access", Err(denied), |_| ("a route that names it".into(), "none".into()));
+            }
             let denied = Rejection::new(Code::RouteDenied, format!("route {:?} denies everybody", route.name));
             return told(self.witness, "access", Err(denied), |_| ("nobody may pass".into(), "a request".into()));
         }

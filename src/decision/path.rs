@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use super::rejection::{Code, Rejection};
+pub use decode::SLASH_AS_LETTER;
 use decode::{Choice, Seen};
 pub(super) use fold::{fold, letters, trim};
 

@@ -103,12 +103,8 @@ impl ClaimRule {
         if good {
             return Ok(());
         }
-        let found = found.map_or("nothing", kind);
-        let detail = format!(
-            "claim {:?}: expected one of {:?}, found {found} that does not fit",
-            self.path.as_str(),
-            self.accepted
-        );
+        let found = found.map_or("no such claim".to_owned(), |found| format!("{} that does not fit", kind(found)));
+        let detail = format!("claim {:?}: expected one of {:?}, found {found}", self.path.as_str(), self.accepted);
         Err(Rejection::new(Code::ClaimMismatch, detail))
     }
 

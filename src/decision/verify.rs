@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::claims::{Claims, malformed};
 use super::jws::Jws;
-use super::keys::{Algorithm, Issuer, IssuerId, IssuerSlot, KeySet, Stamp};
+use super::keys::{Algorithm, AlgorithmSet, Issuer, IssuerId, IssuerSlot, KeySet, Stamp};
 use super::memo::Memo;
 use super::principal::Principal;
 use super::rejection::{Code, Rejection};
@@ -68,13 +68,18 @@ pub(super) fn prove<W: Witness>(
         (accepted.join(", or "), found)
     })?;
     let mut asked: Vec<Stamp> = Vec::new();
-    let mut furthest: Option<Miss> = None;
+    let mut furthest: Option<(Miss, &AlgorithmSet)> = None;
     for (id, slot) in candidates(snapshot, issuers, iss.as_deref()) {
         asked.push(slot.stamp());
         let checked = check_signature(&jws, slot);
+        let algorithms = &slot.issuer.algorithms;
         tried(witness, "signature", checked.is_ok(), || {
             let expected = format!("of issuer {:?} by {}", slot.issuer.name, slot.issuer.algorithms);
-            (expected, checked.map_or_else(|miss| miss.rejection(&jws).detail().to_owned(), |()| "good".to_owned()))
+            (
+                expected,
+                checked
+                    .map_or_else(|miss| miss.rejection(&jws, algorithms).detail().to_owned(), |()| "good".to_owned()),
+            )
         });
         match checked {
             Ok(()) => {
@@ -82,10 +87,14 @@ pub(super) fn prove<W: Witness>(
                 memo.remember(token, asked.into(), Arc::clone(&principal));
                 return Ok(Proof { principal, remembered: false });
             }
-            Err(miss) => furthest = furthest.max(Some(miss)),
+            Err(miss) if furthest.is_none_or(|(before, _)| before < miss) => furthest = Some((miss, algorithms)),
+            Err(_) => {}
         }
     }
-    let unproven = Err(furthest.map_or_else(|| no_issuer(iss.as_deref()), |miss| miss.rejection(&jws)));
+    let unproven = Err(match furthest {
+        Some((miss, algorithms)) => miss.rejection(&jws, algorithms),
+        None => no_issuer(iss.as_deref(), issuers, snapshot),
+    });
     told(witness, "issuer", unproven, |unproven| {
         let found = unproven.as_ref().err().map(|rejection: &Rejection| rejection.detail().to_owned());
         ("one of the route's issuers to prove the token".to_owned(), found.unwrap_or_default())
@@ -105,6 +114,9 @@ fn candidates<'s>(
     })
 }
 
+/// Issuers that are told where none fits; a log line is no list.
+const MOST_TOLD: usize = 5;
+
 /// How far a token came with one issuer, the farther the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Miss {
@@ -116,12 +128,18 @@ enum Miss {
 }
 
 impl Miss {
-    fn rejection(self, jws: &Jws<'_>) -> Rejection {
+    /// The refusal of a token that came so far with an issuer of these algorithms.
+    fn rejection(self, jws: &Jws<'_>, algorithms: &AlgorithmSet) -> Rejection {
         match self {
-            Miss::Algorithm => Rejection::new(
-                Code::AlgorithmNotAllowed,
-                format!("no key of the issuer verifies {:?}", jws.algorithm()),
-            ),
+            Miss::Algorithm => {
+                let own = Algorithm::named(jws.algorithm()).is_some_and(|own| algorithms.contains(own));
+                let detail = if own {
+                    format!("no key of the issuer verifies {:?}", jws.algorithm())
+                } else {
+                    format!("alg: expected {algorithms}, found {:?}", jws.algorithm())
+                };
+                Rejection::new(Code::AlgorithmNotAllowed, detail)
+            }
             Miss::Kid => {
                 Rejection::new(Code::UnknownKey, format!("no key is called {:?}", jws.kid().unwrap_or_default()))
             }
@@ -150,9 +168,10 @@ fn check_signature(jws: &Jws<'_>, slot: &IssuerSlot) -> Result<(), Miss> {
     Err(miss)
 }
 
-fn no_issuer(iss: Option<&str>) -> Rejection {
+fn no_issuer(iss: Option<&str>, issuers: &[IssuerId], snapshot: &Snapshot) -> Rejection {
+    let accepted = issuers.iter().filter_map(|id| snapshot.issuer(*id)).take(MOST_TOLD).map(Issuer::accepted_iss);
     let detail = match iss {
-        Some(iss) => format!("no issuer of the route issues under {iss:?}"),
+        Some(iss) => format!("iss: expected {}, found {iss:?}", accepted.collect::<Vec<_>>().join(", or ")),
         None => "the token has no iss, and every issuer of the route has one".to_owned(),
     };
     Rejection::new(Code::IssuerMismatch, detail)
@@ -200,7 +219,8 @@ fn check_type(issuer: &Issuer, jws: &Jws<'_>) -> Result<(), Rejection> {
     if issuer.types.accept(jws.typ()) {
         return Ok(());
     }
-    let detail = format!("expected one of {:?}, found typ {:?}", issuer.types.names, jws.typ());
+    let found = jws.typ().map_or_else(|| "none".to_owned(), |typ| format!("{typ:?}"));
+    let detail = format!("typ: expected {}, found {found}", issuer.types.words());
     Err(Rejection::new(Code::TokenType, detail))
 }
 

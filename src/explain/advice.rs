@@ -8,8 +8,12 @@ pub(super) fn advice(code: Code) -> &'static str {
         Code::PathAmbiguous => "send the path in plain form: no dot segments, backslashes, control or raw bytes",
         Code::RequestMalformed => "look at the request itself: its target, its Host, its framing",
         Code::CredentialAmbiguous => "send one token, in one place",
-        Code::CredentialMissing => "send the token where the route looks for one",
-        Code::TokenMalformed => "this is no JWT of the permitted form: was it cut, quoted, or encoded once more?",
+        Code::CredentialMissing => {
+            "send the token where the route looks for one: `token` of the route, else Authorization: Bearer TOKEN"
+        }
+        Code::TokenMalformed => {
+            "this is no JWT of the permitted form: was it cut in copying, quoted, `Bearer` written twice, or encoded once more?"
+        }
         Code::TokenType => "the token is of another kind (an ID token?); `types` of the issuer says which are taken",
         Code::AlgorithmNotAllowed => "name the algorithm in `algorithms` of the issuer if it really signs with it",
         Code::UnknownKey => "the issuer may have a new key, or `kid` in the config names an old one",
@@ -26,7 +30,9 @@ pub(super) fn advice(code: Code) -> &'static str {
         Code::IssuerMismatch => {
             "the token comes from somebody else, or `issuer` in the config is spelt differently (a final slash?)"
         }
-        Code::AudienceMismatch => "the token was issued for another service; `audience` says for which it must be",
+        Code::AudienceMismatch => {
+            "the token was issued for another service (an ID token?); `audience` says for which it must be"
+        }
         Code::TokenRevoked => "the token was taken back; get a new one",
         Code::ProofInvalid => "the token is bound to a key and must not be used as a plain Bearer token",
         Code::ScopeInsufficient => "the token lacks a scope; ask the issuer for one that has it",

@@ -69,7 +69,7 @@ impl Logged {
                     Err(_) => told.refused(&rejection, &preview(&http::Request::new(()), &asked, config)),
                 },
             }
-            told.advice = Some(advice::advice(code));
+            told.advice = Some(advice::advice(code).into());
         }
         told
     }

@@ -10,6 +10,9 @@ mod inspect;
 mod logged;
 mod stand_in;
 mod text;
+mod unnamed;
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, HOST};
@@ -25,6 +28,7 @@ use crate::config::Config;
 use crate::decision::decide_before;
 use crate::decision::head::RequestHead;
 use crate::decision::memo::Memo;
+use crate::decision::path::SLASH_AS_LETTER;
 use crate::decision::policy::Policy;
 use crate::decision::principal::Principal as Proven;
 use crate::decision::rejection::{Code, Rejection};
@@ -67,7 +71,7 @@ pub struct Explanation {
     /// What was expected and what was found, for the operator.
     pub detail: Option<String>,
     /// What an operator can do about it.
-    pub advice: Option<&'static str>,
+    pub advice: Option<Cow<'static, str>>,
     /// Who was proven, also where that did not suffice.
     pub principal: Option<Principal>,
     /// What a client would get from waxseal itself; absent where the upstream answers.
@@ -204,7 +208,12 @@ fn explain_by(config: &Config, snapshot: &Snapshot, asked: &Asked, now: UnixSeco
     told.steps = record.steps.into_iter().map(|look| step(look, snapshot)).collect();
     told.principal = decision.principal.as_deref().map(principal);
     match decision.verdict {
-        Verdict::Reject(rejection) => told.refused(&rejection, &preview),
+        Verdict::Reject(rejection) => {
+            told.refused(&rejection, &preview);
+            if rejection.code() == Code::RouteDenied && is_unnamed(&held, snapshot) {
+                told.advice = Some(Cow::Owned(unnamed::advice(&request, &head, &snapshot.routes)));
+            }
+        }
         Verdict::Allow(permit) => {
             if !head.is_preflight() {
                 told.steps.extend(rates(&held, snapshot));
@@ -267,13 +276,19 @@ impl Explanation {
         self.verdict = outcome.name();
         self.code = rejection.code().name();
         self.detail = Some(rejection.detail().to_owned());
-        self.advice = Some(advice::advice(rejection.code()));
+        self.advice = Some(Cow::Borrowed(advice::advice(rejection.code())));
     }
 
     /// Whether the request would pass.
     pub fn passes(&self) -> bool {
         self.verdict != Outcome::Reject.name()
     }
+}
+
+/// Whether it is closed because no route names it, not by a route.
+fn is_unnamed(held: &Held, snapshot: &Snapshot) -> bool {
+    let is_closed = |id: &RouteId| snapshot.routes.route(*id).is_some_and(|route| route.policy == Policy::Deny);
+    held.iter().find(is_closed) == Some(snapshot.routes.unmatched())
 }
 
 fn reading(under: &Under, snapshot: &Snapshot) -> Reading {
@@ -287,7 +302,7 @@ fn reading(under: &Under, snapshot: &Snapshot) -> Reading {
         why: next.map(|next| own.why_before(next)),
     };
     Reading {
-        path: under.path.clone(),
+        path: under.path.replace(SLASH_AS_LETTER, "%2F"),
         method: under.method.to_string(),
         guards_only: under.guards_only,
         matches: under.candidates.iter().zip(next).map(told).collect(),

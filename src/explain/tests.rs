@@ -241,3 +241,45 @@ fn an_issuer_whose_private_key_is_elsewhere_signs_with_a_stand_in() {
     assert_eq!(check(&config, now()).map_err(|report| report.to_string()), Ok(()));
     assert_eq!(config.cases.iter().map(Case::line).collect::<Vec<_>>(), [12, 16, 20]);
 }
+
+#[test]
+fn what_no_route_names_is_told_what_is_near() {
+    let config = config(
+        "[[route]]\nname = 'orders'\npath = '/orders'\nmethod = ['GET', 'POST']\nhost = 'shop.example'\n\
+         [[route]]\npath = '/health'\naccess = 'open'\n",
+    );
+    for (line, headers, words) in [
+        ("PUT /orders", &["Host: shop.example"][..], "\"orders\" names this path for GET, POST alone: add \"PUT\""),
+        (
+            "GET /orders",
+            &["Host: shop.example", "X-HTTP-Method-Override: PUT"],
+            "add \"PUT\" to its `method`, to which a header overrides it",
+        ),
+        (
+            "OPTIONS /orders",
+            &["Host: shop.example", "Origin: https://a.example", "Access-Control-Request-Method: POST"],
+            "add \"OPTIONS\" to its `method`, for the preflights of browsers",
+        ),
+        (
+            "GET /orders",
+            &["Host: other.example"],
+            "no route names the host \"other.example\": add it to `host` of route",
+        ),
+        ("GET /Health/", &["Host: shop.example"], "is open for \"/health\" exactly"),
+        ("GET /elsewhere", &["Host: shop.example"], "add a [[route]] that names the path"),
+    ] {
+        let mut asked = Asked::line(line).unwrap();
+        headers.iter().for_each(|field| asked.header(field).unwrap());
+        let told = explain(&config, &asked, now());
+        assert_eq!(told.code, "route_denied", "{line}");
+        assert_eq!(told.detail.as_deref(), Some("no route names it, and unmatched = \"deny\""));
+        assert!(told.advice.as_deref().unwrap().contains(words), "{line}: {:?}", told.advice);
+    }
+}
+
+#[test]
+fn an_encoded_slash_is_shown_as_it_is_written() {
+    let told = told("GET /tried%2Fx", None);
+    let paths: Vec<&str> = told.readings.iter().map(|reading| &*reading.path).collect();
+    assert_eq!(paths, ["/tried/x", "/tried%2Fx", "/tried%2Fx"]);
+}

@@ -29,7 +29,7 @@ impl Explanation {
             let before = if out.is_empty() { "" } else { "\n" };
             write!(out, "{before}{}", Fact(detail))?;
         }
-        if let Some(advice) = self.advice {
+        if let Some(advice) = &self.advice {
             write!(out, "\n{advice}")?;
         }
         Ok(())
@@ -94,7 +94,7 @@ impl Explanation {
         if let Some(detail) = &self.detail {
             writeln!(f, "  {}", Fact(detail))?;
         }
-        if let Some(advice) = self.advice {
+        if let Some(advice) = &self.advice {
             writeln!(f, "  {advice}")?;
         }
         if let Some(principal) = &self.principal {

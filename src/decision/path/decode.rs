@@ -10,7 +10,7 @@ use super::super::rejection::Rejection;
 use super::ambiguous;
 
 /// Stands in a reading where an encoded slash is taken as a letter: a code point that Unicode keeps free of meaning.
-const SLASH_AS_LETTER: char = '\u{fdd0}';
+pub const SLASH_AS_LETTER: char = '\u{fdd0}';
 
 /// One choice for each thing that servers do differently when they decode, made once for the whole path.
 #[derive(Clone, Copy)]
