@@ -106,7 +106,7 @@ fn check_tells_good_from_bad_by_its_exit_code_and_on_standard_output() {
         "end_line": 3,
         "end_column": 19,
         "key": "unmatched",
-        "problem": "expected \"open\" or \"protected\" or \"deny\"",
+        "problem": "expected \"open\", \"protected\" or \"deny\", found \"opne\"",
         "advice": "did you mean \"open\"?",
     });
     assert_eq!(told["complaints"], serde_json::json!([expected]));
