@@ -48,10 +48,15 @@ enum Command {
     #[command(after_help = "Examples:\n  waxseal run\n  waxseal run --config /etc/waxseal/config.toml")]
     Run(ConfigFile),
     /// Tell everything that is wrong with a config, or weak in it.
+    #[command(
+        after_help = "Exit code 0: good, maybe with warnings; 1: complaints, or a case that fails; 2: no config.\n\n\
+                            Examples:\n  waxseal check\n  waxseal check --effective | grep timeout"
+    )]
     Check(check::Check),
     /// Judge one request offline and say which route, which step and which facts decided.
-    ///
-    /// Exit code 0: it would pass; 1: it would be refused; 2: it could not be judged.
+    #[command(after_help = "Exit code 0: it would pass; 1: it would be refused; 2: it could not be judged.\n\n\
+                            Examples:\n  waxseal explain POST /api/updateInventory --token - < token.txt\n  \
+                            kubectl logs oms-0 -c waxseal | tail -1 | waxseal explain --from-log -")]
     Explain(explain::Explain),
     /// Show the main job: a sample OMS, the shipped routes in front of it, a fresh key and a token.
     #[command(after_help = "Examples:\n  waxseal demo\n  waxseal demo --once")]
@@ -66,6 +71,8 @@ enum Command {
     #[command(after_help = "Examples:\n  waxseal health\n  waxseal health --config /etc/waxseal/config.toml")]
     Health(ConfigFile),
     /// Say who would be refused by the routes in report mode, and why.
+    #[command(after_help = "Exit code 0: told; 1: the process gave no answer; 2: no good config.\n\n\
+                            Examples:\n  waxseal report\n  waxseal report --json")]
     Report(report::Asked),
     /// Tokens, from a key of the config.
     #[command(subcommand)]
@@ -81,8 +88,8 @@ enum TokenCommand {
     /// Issue a token with the secret of an issuer, and print it.
     Mint(token::Mint),
     /// Tell what a token says, whether this config would take it, and what ends it.
-    ///
-    /// Exit code 0: it would be taken; 1: it would not; 2: it could not be judged.
+    #[command(after_help = "Exit code 0: it would be taken; 1: it would not; 2: it could not be judged.\n\n\
+                            Examples:\n  waxseal token inspect < token.txt\n  waxseal token inspect --at 2027-01-01T00:00:00Z < token.txt")]
     Inspect(token::Inspect),
 }
 
