@@ -74,7 +74,7 @@ fn from_log(asked: &Explain, file: &str, config: &Config) -> Result<bool, Failur
         let logged = Logged::read(line).map_err(Failure::at_start)?;
         let told = logged.explain(config, token.as_ref());
         if !asked.json {
-            tell(logged.remark(token.is_some()))?;
+            tell(logged.remark(&told, token.is_some()))?;
         }
         show(&told, asked.json)?;
         passes &= told.passes();

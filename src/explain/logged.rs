@@ -5,12 +5,13 @@
 
 use serde_json::Value;
 
+use super::text::Fact;
 use super::{Explanation, advice, explain, preview};
 use crate::config::Config;
 use crate::decision::rejection::{Code, Rejection};
 use crate::proxy::preview::Asked;
 use crate::secret::Secret;
-use crate::telemetry::Outcome;
+use crate::telemetry::{CODE_OK, Outcome};
 use crate::time::UnixSeconds;
 
 /// What a line of the access log says of a request.
@@ -71,14 +72,25 @@ impl Logged {
             }
             told.advice = Some(advice::advice(code).into());
         }
+        if let (None, true, Some(detail)) = (token, self.code.map(Code::name) == Some(told.code), &self.detail) {
+            // The log saw the headers, too.
+            told.detail = Some(detail.clone());
+        }
         told
     }
 
-    /// What the line said, and what the explanation could not know.
-    pub fn remark(&self, token_given: bool) -> String {
-        let code = self.code.map_or("ok", Code::name);
+    /// What the line said, and what its explanation could not know.
+    pub fn remark(&self, told: &Explanation, token_given: bool) -> String {
+        let code = self.code.map_or(CODE_OK, Code::name);
         let mut remark = format!("the log says {} {code}", self.verdict);
-        if self.code.is_some_and(is_about_a_token) && !token_given {
+        if told.code != code {
+            let detail = self.detail.as_deref().map(|detail| format!(" ({})", Fact(detail))).unwrap_or_default();
+            let token = if token_given { "no header" } else { "no token (give it by --token) and no header" };
+            remark.push_str(&format!(
+                "{detail}, and below it is {} {}: the log holds {token}, or another config was in force",
+                told.verdict, told.code
+            ));
+        } else if self.code.is_some_and(is_about_a_token) && !token_given {
             remark.push_str("; it holds no token: give it by --token to see each step");
         }
         if self.cut {

@@ -283,3 +283,25 @@ fn an_encoded_slash_is_shown_as_it_is_written() {
     let paths: Vec<&str> = told.readings.iter().map(|reading| &*reading.path).collect();
     assert_eq!(paths, ["/tried/x", "/tried%2Fx", "/tried%2Fx"]);
 }
+
+#[test]
+fn a_line_of_the_log_knows_more_than_its_explanation() {
+    let config = config("");
+    let line = |verdict: &str, code: &str, detail: &str| {
+        let path = "/page";
+        format!(
+            r#"{{"time":"2027-01-15T08:00:00Z","verdict":"{verdict}","code":"{code}","method":"POST","host":"a","path":"{path}","detail":{detail}}}"#
+        )
+    };
+    let read = |line: &str| {
+        let logged = Logged::read(line).unwrap();
+        let told = logged.explain(&config, None);
+        (logged.remark(&told, false), told.detail.unwrap())
+    };
+    let (remark, detail) = read(&line("reject", "credential_missing", "\"a cookie that does not count\""));
+    assert_eq!((&*remark, &*detail), ("the log says reject credential_missing", "a cookie that does not count"));
+    let (remark, _) = read(&line("allow", "ok", "null"));
+    assert!(remark.contains("below it is reject credential_missing: the log holds no token (give it by"), "{remark}");
+    let (remark, _) = read(&line("reject", "route_denied", "\"facts\""));
+    assert!(remark.starts_with("the log says reject route_denied (facts), and below it is reject"), "{remark}");
+}
