@@ -322,6 +322,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_told_is_no_complaint_of_its_own() {
+        let mut notes = Notes::new("", Path::new("x"));
+        (0..MOST_TOLD + 7).for_each(|_| notes.error(&(0..0), "k", "p", "a"));
+        let told = notes.finish().unwrap_err().diagnostics;
+        assert_eq!(told.last().unwrap().problem, "7 more complaints are not told");
+        assert_eq!(crate::config::render::summary(&told), "x: more than 100 errors");
+    }
+
+    #[test]
+    fn an_error_is_known_by_its_place() {
+        let mut notes = Notes::new("abc", Path::new("x"));
+        notes.error(&(0..1), "", "bad", "");
+        notes.warning(&(1..2), "", "odd", "");
+        assert!(notes.blames(&(0..1)) && !notes.blames(&(0..2)) && !notes.blames(&(1..2)));
+    }
+
+    #[test]
     fn warnings_alone_are_no_report() {
         let mut notes = Notes::new("", Path::new("x"));
         notes.warning(&(0..0), "k", "p", "");
