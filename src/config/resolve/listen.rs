@@ -35,6 +35,9 @@ fn one(text: &str, cx: &Context<'_, '_>) -> Result<Listen, (String, String)> {
             .map(Listen::Unix)
             .map_err(|problem| (problem, String::from("write \"unix:/run/waxseal.sock\"")));
     }
+    if text.starts_with('/') {
+        return Err((String::from("a socket begins with unix:"), format!("write \"unix:{text}\"")));
+    }
     let (tls, rest) = match text.split_once("://") {
         None => (false, text),
         Some(("https", rest)) => (true, rest),

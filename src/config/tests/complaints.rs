@@ -101,6 +101,7 @@ fn addresses() {
         ("upstream", "{ url = 'https://a', ca = 'none' }", "cannot read"),
         ("upstream", "{ url = 'https://a', server_name = 'a b' }", "no host name"),
         ("upstream", "{ url = 'http://a', health = { path = '/' } }", "health: not in this version yet"),
+        ("listen", "'/run/x.sock'", "write \"unix:/run/x.sock\""),
         ("unmatched", "'closed'", "expected \"open\", \"protected\" or \"deny\", found \"closed\""),
         ("unmatched", "'protected'", "no issuer is defined"),
     ] {
