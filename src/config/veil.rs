@@ -21,8 +21,9 @@ const FARTHEST: usize = 256;
 /// Tells the pieces of `text` up to the byte `end`, each with whether it may be shown. Outside of the windows, which
 /// come in order of their beginnings, everything is told to be hidden.
 pub(super) fn pieces(text: &str, windows: &[Range<usize>], end: usize, told: &mut dyn FnMut(Range<usize>, bool)) {
-    let mut walk =
-        Walk { text, windows, told, header: Vec::new(), path: Vec::new(), open: Vec::new(), slot: Slot::Key };
+    let widest = windows.iter().map(Range::len).max().unwrap_or(0);
+    let (header, path, open) = (Vec::new(), Vec::new(), Vec::new());
+    let mut walk = Walk { text, windows, widest, told, header, path, open, slot: Slot::Key };
     let mut at = 0;
     while at < end {
         at = walk.step(at);
@@ -72,6 +73,8 @@ enum Slot {
 struct Walk<'t, 'w> {
     text: &'t str,
     windows: &'w [Range<usize>],
+    /// Bytes of the widest window.
+    widest: usize,
     told: &'w mut dyn FnMut(Range<usize>, bool),
     /// The keys of the table that the last header named.
     header: Vec<String>,
@@ -246,7 +249,8 @@ impl Walk<'_, '_> {
     /// Whether anyone asks for this place.
     fn looked_at(&self, span: &Range<usize>) -> bool {
         let before = self.windows.partition_point(|window| window.start < span.end);
-        self.windows.iter().take(before).any(|window| span.start < window.end)
+        let near = self.windows.iter().take(before).rev();
+        near.take_while(|window| span.start < window.start + self.widest).any(|window| span.start < window.end)
     }
 
     /// A text in quotes, on one line.
