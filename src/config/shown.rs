@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::effective::{Effective, Origin, Setting, Table};
+use crate::telemetry::treacherous::is_treacherous;
 
 /// Where the sources begin, unless a setting is longer.
 const COLUMN: usize = 44;
@@ -147,8 +148,17 @@ pub fn quoted_key(name: &str) -> String {
 
 /// Any text as a basic string of TOML, on one line.
 pub fn quoted(text: &str) -> String {
-    // The strings of JSON are such strings, but for one character that TOML wants escaped (DEL).
-    Value::from(text).to_string().replace('\u{7f}', "\\u007F")
+    // The strings of JSON are such strings, but for what TOML wants escaped (DEL) and what a terminal would obey.
+    let mut shown = String::with_capacity(text.len() + 2);
+    for character in Value::from(text).to_string().chars() {
+        if is_treacherous(character) {
+            // A string takes whatever is written.
+            let _ = write!(shown, "\\U{:08X}", u32::from(character));
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -157,9 +167,12 @@ mod tests {
 
     #[test]
     fn any_text_comes_back_from_its_quotes() {
-        for text in ["", "plain", "a\"b\\c", "é\u{7f}\u{1}\n\r\t", "#'''\"\"\"", "\u{2028}\u{feff}"] {
+        for text in
+            ["", "plain", "a\"b\\c", "é\u{7f}\u{1}\n\r\t", "#'''\"\"\"", "\u{2028}\u{feff}", "\u{9b}\u{202e}\u{e0001}"]
+        {
             let line = format!("{} = {}  # x", quoted_key(text), quoted(text));
             assert_eq!(line.lines().count(), 1, "{line:?}");
+            assert!(!line.contains(is_treacherous), "{line:?}");
             let table: toml::Table = line.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
             assert_eq!(table.get(text).and_then(toml::Value::as_str), Some(text), "{line}");
         }
