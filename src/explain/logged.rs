@@ -22,6 +22,8 @@ pub struct Logged {
     verdict: String,
     code: Option<Code>,
     detail: Option<String>,
+    /// Whether somebody was proven.
+    token: bool,
     /// Whether the log cut the path or took a session out of it.
     cut: bool,
 }
@@ -44,6 +46,7 @@ impl Logged {
                     path: text("path"),
                     host: text("host"),
                     detail: text("detail"),
+                    subject: text("subject"),
                 }
             }
             _ => Fields::of_text(line),
@@ -58,6 +61,10 @@ impl Logged {
             asked.show(token, &config.snapshot);
         }
         let mut told = explain(config, &asked, self.at);
+        if token.is_none() && self.had_more_than_the_line_holds(&told) {
+            told.taken_at_its_word();
+            return told;
+        }
         if let (None, Some(code)) = (token, self.code.filter(|code| is_about_a_token(*code))) {
             let detail = self.detail.clone().unwrap_or_default();
             let rejection = Rejection::new(code, detail);
@@ -79,10 +86,16 @@ impl Logged {
         told
     }
 
+    /// Whether it passed, and would not as it stands in the line: it had a token, or was a preflight.
+    fn had_more_than_the_line_holds(&self, told: &Explanation) -> bool {
+        self.verdict == Outcome::Allow.name() && told.code == Code::CredentialMissing.name()
+    }
+
     /// What the line said, and what its explanation could not know.
     pub fn remark(&self, told: &Explanation, token_given: bool) -> String {
         let code = self.code.map_or(CODE_OK, Code::name);
         let mut remark = format!("the log says {} {code}", self.verdict);
+        let passed = self.verdict == Outcome::Allow.name() && self.token;
         if told.code != code {
             let detail = self.detail.as_deref().map(|detail| format!(" ({})", Fact(detail))).unwrap_or_default();
             let token = if token_given { "no header" } else { "no token (give it by --token) and no header" };
@@ -90,7 +103,7 @@ impl Logged {
                 "{detail}, and below it is {} {}: the log holds {token}, or another config was in force",
                 told.verdict, told.code
             ));
-        } else if self.code.is_some_and(is_about_a_token) && !token_given {
+        } else if (passed || self.code.is_some_and(is_about_a_token)) && !token_given {
             remark.push_str("; it holds no token: give it by --token to see each step");
         }
         if self.cut {
@@ -116,6 +129,7 @@ struct Fields {
     path: Option<String>,
     host: Option<String>,
     detail: Option<String>,
+    subject: Option<String>,
 }
 
 impl Fields {
@@ -130,7 +144,8 @@ impl Fields {
             let value = pairs.iter().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
             value.map(str::to_owned)
         };
-        Self { time, verdict, code, method, path, host: named("host"), detail: named("detail") }
+        let (host, detail, subject) = (named("host"), named("detail"), named("subject"));
+        Self { time, verdict, code, method, path, host, detail, subject }
     }
 
     fn logged(self) -> Result<Logged, String> {
@@ -144,7 +159,8 @@ impl Fields {
         }
         let code = self.code.as_deref().and_then(|word| Code::ALL.into_iter().find(|code| code.name() == word));
         let verdict = self.verdict.ok_or_else(|| missing("verdict"))?;
-        Ok(Logged { asked, at, verdict, code, detail: self.detail, cut: path.contains('…') })
+        let (token, cut) = (self.subject.is_some(), path.contains('…'));
+        Ok(Logged { asked, at, verdict, code, detail: self.detail, token, cut })
     }
 }
 

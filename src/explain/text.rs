@@ -57,6 +57,7 @@ impl Display for Explanation {
         }
         match &self.upstream {
             Some(own) => sent_up(f, own),
+            None if self.answer.is_none() => Ok(()),
             None => writeln!(f, "\nthe upstream gets nothing"),
         }
     }

@@ -96,6 +96,12 @@ fn a_line_of_the_log_is_explained_in_either_format() {
         assert_eq!(with_another.code, Some(0), "{}", with_another.out);
     }
     let (folder, _) = folder_with(&config(""));
+    let passed = "2026-10-30T07:05:09.042Z allow ok 200 POST /api/updateInventory host=h subject=boomi";
+    let ended = run_with_input(&["explain", "--from-log", "-"], folder.path(), passed);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    for words in ["the log says allow ok; it holds no token", "\npasses\n", "held to  \"inventory\""] {
+        assert!(ended.out.contains(words), "{words}\n{}", ended.out);
+    }
     for input in ["", "hello"] {
         assert_eq!(run_with_input(&["explain", "--from-log", "-"], folder.path(), input).code, Some(2), "{input}");
     }
