@@ -1,5 +1,7 @@
 //! The cases that a config keeps: each is judged as a request would be, and must come out as it says.
 
+use std::borrow::Cow;
+
 use super::stand_in::StandIns;
 use super::{Explanation, explain_by};
 use crate::config::{Case, Config, Diagnostic, Expect, Report};
@@ -44,14 +46,17 @@ pub fn check(config: &Config, now: UnixSeconds) -> Result<(), Report> {
 fn one(case: &Case, keys: &StandIns, config: &Config, now: UnixSeconds) -> Outcome {
     let now = case.at.unwrap_or(now);
     let mut asked = case.asked.clone();
+    let mut snapshot = Cow::Borrowed(&config.snapshot);
     if let Some((issuer, claims)) = &case.token {
-        match keys.sign(*issuer, claims, now) {
-            Some(Ok(token)) => asked.show(&token, &keys.snapshot),
+        let Some(rules) = config.snapshot.issuer(*issuer) else { return unplayed(case, "its issuer is not there") };
+        match keys.sign(*issuer, rules, claims, now) {
+            Some(Ok(token)) => asked.show(&token, &config.snapshot),
             Some(Err(error)) => return unplayed(case, &error.to_string()),
             None => return unplayed(case, "its issuer is not there"),
         }
+        snapshot = keys.snapshot(config, *issuer);
     }
-    let told = explain_by(config, &keys.snapshot, &asked, now);
+    let told = explain_by(config, &snapshot, &asked, now);
     let failed = (!fits(case.expect, &told)).then(|| {
         let problem = format!("expected {}, got {}", case.expect, got(&told));
         case.complaint(&problem, &told.in_short())

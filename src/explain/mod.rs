@@ -279,16 +279,17 @@ impl Explanation {
         self.advice = Some(Cow::Borrowed(advice::advice(rejection.code())));
     }
 
+    /// Forgets a refusal for want of what the log does not hold: the request passed.
+    fn taken_at_its_word(&mut self) {
+        (self.verdict, self.code, self.status) = (Outcome::Allow.name(), CODE_OK, None);
+        (self.detail, self.advice, self.answer, self.upstream) = (None, None, None, None);
+        self.steps.clear();
+    }
+
     /// Whether the request would pass.
     pub fn passes(&self) -> bool {
         self.verdict != Outcome::Reject.name()
     }
-}
-/// Forgets a refusal for want of what the log does not hold: the request passed.
-fn taken_at_its_word(&mut self) {
-    (self.verdict, self.code, self.status) = (Outcome::Allow.name(), CODE_OK, None);
-    (self.detail, self.advice, self.answer, self.upstream) = (None, None, None, None);
-    self.steps.clear();
 }
 
 /// Whether it is closed because no route names it, not by a route.

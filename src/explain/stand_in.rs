@@ -1,5 +1,9 @@
 //! Keys that sign the tokens of cases: the issuer's own secret, or a stand-in where only its public key is known.
+//!
+//! A stand-in counts for the tokens that it signs and for nothing else: a case that brings its own token, and another
+//! issuer's case, are judged by the keys of the config.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -14,41 +18,57 @@ use crate::time::UnixSeconds;
 /// How long a token of a case lives where it does not say and its issuer permits it.
 const LIFETIME: f64 = 3600.0;
 
-/// A snapshot in which every issuer has a key that can sign.
+/// A key for every issuer that can sign.
 pub(super) struct StandIns {
-    /// The config's own, but for keys that stand in for others.
-    pub(super) snapshot: Snapshot,
-    signers: Vec<Signer>,
+    signers: Vec<Signing>,
+}
+
+/// What signs the tokens of one issuer.
+struct Signing {
+    signer: Signer,
+    /// The issuer with a key that stands in for its own.
+    stand_in: Option<IssuerSlot>,
 }
 
 impl StandIns {
     /// Finds or makes a key for every issuer of a config.
     pub(super) fn of(config: &Config) -> Result<Self, SignError> {
-        let mut snapshot = config.snapshot.clone();
         let mut signers = Vec::with_capacity(config.issuers.len());
-        for (settings, slot) in config.issuers.iter().zip(&mut snapshot.issuers) {
+        for (settings, slot) in config.issuers.iter().zip(&config.snapshot.issuers) {
             signers.push(match Signer::of(settings) {
                 Err(SignError::PublicKey(_)) => {
                     let (signer, public) = Signer::stand_in(&slot.issuer)?;
                     let issuer = Issuer { algorithms: public.algorithms(), ..Issuer::clone(&slot.issuer) };
-                    *slot = IssuerSlot::new(Arc::new(issuer), Some(Arc::new(KeySet::new(vec![public]))));
-                    signer
+                    let slot = IssuerSlot::new(Arc::new(issuer), Some(Arc::new(KeySet::new(vec![public]))));
+                    Signing { signer, stand_in: Some(slot) }
                 }
-                signer => signer?,
+                signer => Signing { signer: signer?, stand_in: None },
             });
         }
-        Ok(Self { snapshot, signers })
+        Ok(Self { signers })
+    }
+
+    /// What the tokens of that issuer are judged by.
+    pub(super) fn snapshot<'c>(&self, config: &'c Config, issuer: IssuerId) -> Cow<'c, Snapshot> {
+        let stand_in = self.signers.get(issuer.0).and_then(|signing| signing.stand_in.clone());
+        let mut snapshot = Cow::Borrowed(&config.snapshot);
+        if let Some(stand_in) = stand_in
+            && let Some(slot) = snapshot.to_mut().issuers.get_mut(issuer.0)
+        {
+            *slot = stand_in;
+        }
+        snapshot
     }
 
     /// A token as that issuer would sign it: `exp`, `iat`, `iss` and `aud` are added where the case does not say.
     pub(super) fn sign(
         &self,
         issuer: IssuerId,
+        rules: &Issuer,
         claims: &Map<String, Value>,
         now: UnixSeconds,
     ) -> Option<Result<Secret<String>, SignError>> {
-        let rules = self.snapshot.issuer(issuer)?;
-        let signer = self.signers.get(issuer.0)?;
+        let signer = &self.signers.get(issuer.0)?.signer;
         Some(signer.sign(&Value::Object(with_usual(claims, rules, now))))
     }
 }
