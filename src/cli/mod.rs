@@ -20,6 +20,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use serde::Serialize;
 
@@ -31,6 +32,8 @@ use crate::time::{Clock, UnixSeconds};
 
 /// The most that is read from standard input: tokens and log lines are shorter.
 const LONGEST_INPUT: u64 = 1 << 20;
+/// The longest word of a wrong argument that is told back; tokens are longer.
+const LONGEST_WORD: usize = 64;
 /// What stands for standard input.
 const STDIN: &str = "-";
 
@@ -147,8 +150,9 @@ pub fn main() -> ExitCode {
     let matches = help::grouped(Arguments::command()).try_get_matches();
     let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
-        Err(told) => {
+        Err(mut told) => {
             // A wrong argument, or the help that was asked for.
+            hide_tokens(&mut told);
             let code = if told.use_stderr() { 2 } else { 0 };
             let _ = told.print();
             return ExitCode::from(code);
@@ -177,6 +181,16 @@ pub fn main() -> ExitCode {
         Err(Failure::AtStart(error)) => {
             tell_error(error);
             ExitCode::from(2)
+        }
+    }
+}
+
+/// Takes out of a complaint about arguments what may be a token: `token inspect Bearer TOKEN` is one word too many.
+fn hide_tokens(told: &mut clap::Error) {
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand, ContextKind::InvalidValue] {
+        let Some(ContextValue::String(word)) = told.get(kind) else { continue };
+        if word.len() > LONGEST_WORD || word.starts_with("eyJ") {
+            told.insert(kind, ContextValue::String("[hidden]".to_owned()));
         }
     }
 }

@@ -134,6 +134,23 @@ fn a_token_is_looked_into() {
 }
 
 #[test]
+fn a_token_that_is_one_word_too_many_is_not_told_back() {
+    let (folder, _) = folder_with(&config(""));
+    let token = good();
+    for arguments in [
+        &["token", "inspect", "Bearer", &token][..],
+        &["token", &token],
+        &["explain", "GET", "/", "--token", "Bearer", &token],
+        &["explain", "GET", "/", "--peer", &token],
+        &[&token],
+    ] {
+        let ended = run(arguments, folder.path());
+        assert_eq!(ended.code, Some(2), "{arguments:?}");
+        assert!(!ended.err.contains(&token[..40]) && ended.err.contains("[hidden]"), "{}", ended.err);
+    }
+}
+
+#[test]
 fn no_terminal_obeys_a_token() {
     let (folder, _) = folder_with(&config(""));
     let evil = signed(&serde_json::json!({
