@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::diagnostic::{Diagnostic, harmless};
 use crate::decision::keys::IssuerId;
 use crate::decision::rejection::Code;
-use crate::proxy::preview::Asked;
+use crate::proxy::preview::{Asked, without_secrets};
 use crate::time::UnixSeconds;
 
 /// A request, and what must come of it.
@@ -40,9 +40,9 @@ impl Case {
         self.place.line
     }
 
-    /// What it asks for, as the file writes it.
+    /// What it asks for, as the file writes it, but for a query and a user.
     pub fn request(&self) -> String {
-        format!("{} {}", self.asked.method, self.asked.target)
+        format!("{} {}", self.asked.method, without_secrets(&self.asked.target))
     }
 
     /// The complaint that it failed.

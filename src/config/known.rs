@@ -66,7 +66,12 @@ pub(super) fn hides(path: &[String]) -> bool {
 pub(super) fn is_free(path: &[String]) -> bool {
     let first = path.first().map(String::as_str);
     let claims = first == Some("route") && path.iter().any(|word| word == "claim" || word == "claims");
-    (claims || first == Some("test")) && !hides(path)
+    (claims || (first == Some("test") && !is_request(path))) && !hides(path)
+}
+
+/// Whether the value is the request of a case, which may have a query with a token in it.
+pub(super) fn is_request(path: &[String]) -> bool {
+    path.len() == 2 && path.iter().map(String::as_str).eq(["test", "request"])
 }
 
 /// The schema of the whole file.
@@ -77,7 +82,7 @@ fn schema() -> &'static Value {
 
 /// Whether the value of a setting may well have blanks in it.
 pub(super) fn is_spaced(path: &[String]) -> bool {
-    path.last().is_some_and(|last| ["name", "realm", "scope", "subject", "method"].contains(&last.as_str()))
+    path.last().is_some_and(|last| ["name", "realm", "scope", "subject", "method", "request"].contains(&last.as_str()))
 }
 
 /// The schemas that the setting of a path may have.

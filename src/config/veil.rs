@@ -300,7 +300,11 @@ impl Walk<'_, '_> {
         if free {
             return [none(), inner.clone()];
         }
-        let query = host.and_then(|host| raw.get(host..)?.find('?').map(|at| host + at)).unwrap_or(raw.len());
+        let query = match known::is_request(&self.path) {
+            true => raw.find('?'),
+            false => host.and_then(|host| raw.get(host..)?.find('?').map(|at| host + at)),
+        };
+        let query = query.unwrap_or(raw.len());
         // Behind a blank, a comment may have slipped in.
         let blank = raw.find([' ', '\t']).filter(|_| !known::is_spaced(&self.path)).unwrap_or(raw.len());
         let query = query.min(blank);

@@ -13,6 +13,7 @@ mod text;
 mod unnamed;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, HOST};
@@ -25,7 +26,9 @@ pub use inspect::{Inspection, inspect};
 pub use logged::Logged;
 
 use crate::config::Config;
+use crate::decision::credential::Place;
 use crate::decision::decide_before;
+use crate::decision::forwarding::{fold_text, folded};
 use crate::decision::head::RequestHead;
 use crate::decision::memo::Memo;
 use crate::decision::path::SLASH_AS_LETTER;
@@ -36,21 +39,21 @@ use crate::decision::route::{Candidate, Held, Mode, Route as OwnRoute, RouteId, 
 use crate::decision::snapshot::Snapshot;
 use crate::decision::verdict::{Permit, Verdict};
 use crate::decision::witness::{Outcome as Looked, Record, Step as Look};
-use crate::proxy::preview::{Asked, Preview};
+use crate::proxy::preview::{Asked, HIDDEN, Preview, without_secrets, without_user};
 use crate::telemetry::{CODE_OK, Outcome};
 use crate::time::UnixSeconds;
 
 /// Stands in for an id that every request gets anew.
 const FRESH_ID: &str = "(a fresh id)";
-/// Stands in place of what must not be shown.
-const HIDDEN: &str = "[hidden]";
+/// The schemes of credentials that may be told; any other word may be the credential itself.
+const SCHEMES: [&str; 4] = ["Bearer", "Basic", "Digest", "Negotiate"];
 
 /// All there is to say about one request. Its JSON form is what `waxseal explain --json` prints.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
     /// The method.
     pub method: String,
-    /// The request-target; its query too, which may hold a token, is hidden from `?` on.
+    /// The request-target; its query, which may hold a token, is hidden, and so is a user in a URL.
     pub target: String,
     /// The host that it is for.
     pub host: Option<String>,
@@ -188,7 +191,7 @@ fn explain_by(config: &Config, snapshot: &Snapshot, asked: &Asked, now: UnixSeco
             return told;
         }
     };
-    told.host = request.headers().get(HOST).map(text);
+    told.host = request.headers().get(HOST).map(host_text);
     let preview = preview(&request, asked, config);
     let head = match RequestHead::of(&request) {
         Ok(head) => head,
@@ -239,8 +242,8 @@ impl Explanation {
     fn about(asked: &Asked, now: UnixSeconds) -> Self {
         Self {
             method: asked.method.to_string(),
-            target: without_query(&asked.target),
-            host: asked.headers.get(HOST).map(text),
+            target: without_secrets(&asked.target),
+            host: asked.headers.get(HOST).map(host_text),
             at: now.stamp().to_string(),
             readings: Vec::new(),
             routes: Vec::new(),
@@ -383,8 +386,8 @@ fn sent_up(
     Some(SentUp {
         to: upstream.name(),
         method: sent.method().to_string(),
-        target: without_query(&sent.uri().to_string()),
-        headers: shown(sent.headers()),
+        target: without_secrets(&sent.uri().to_string()),
+        headers: shown(sent.headers(), &secretive(snapshot)),
     })
 }
 
@@ -392,20 +395,35 @@ impl Answer {
     fn of(response: Response<Bytes>) -> Self {
         Self {
             status: response.status().as_u16(),
-            headers: shown(response.headers()),
+            headers: shown(response.headers(), &HashSet::new()),
             body: String::from_utf8_lossy(response.body()).into_owned(),
         }
     }
 }
 
-/// The fields in a fixed order, without credentials.
-fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
+/// The names of fields that some route takes a token from, or strips: what they hold may well be a credential. Folded.
+fn secretive(snapshot: &Snapshot) -> HashSet<Cow<'_, str>> {
+    let routes = snapshot.routes.routes();
+    let stripped = routes.iter().flat_map(|route| &route.forwarding.strip).map(|name| fold_text(name));
+    let places = routes.iter().filter_map(|route| match &route.policy {
+        Policy::Require(requirement) => Some(&requirement.places),
+        Policy::Open | Policy::Deny => None,
+    });
+    let shown = places.flatten().filter_map(|place| match place {
+        Place::Header(name) => Some(folded(name)),
+        Place::Authorization | Place::Cookie(_) | Place::Query(_) => None,
+    });
+    stripped.chain(shown).collect()
+}
+
+/// The fields in a fixed order, without credentials and what is in secretive fields.
+fn shown(headers: &HeaderMap, secretive: &HashSet<Cow<'_, str>>) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = headers
         .iter()
         .map(|(name, value)| {
             let value = match () {
                 () if name == AUTHORIZATION => hide_token(value),
-                () if name == COOKIE => HIDDEN.to_owned(),
+                () if name == COOKIE || secretive.contains(&folded(name)) => HIDDEN.to_owned(),
                 () => text(value),
             };
             (name.to_string(), value)
@@ -418,16 +436,16 @@ fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
 /// The scheme of a credential, and nothing of the credential.
 fn hide_token(value: &HeaderValue) -> String {
     let scheme = value.to_str().ok().and_then(|text| text.split_once(' ')).map(|(scheme, _)| scheme);
-    scheme.map_or_else(|| HIDDEN.to_owned(), |scheme| format!("{scheme} {HIDDEN}"))
+    let known = scheme.filter(|scheme| SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme)));
+    known.map_or_else(|| HIDDEN.to_owned(), |scheme| format!("{scheme} {HIDDEN}"))
+}
+
+fn host_text(value: &HeaderValue) -> String {
+    without_user(&text(value))
 }
 
 fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
-}
-
-/// A target whose query, in which a token may be, is not shown.
-fn without_query(target: &str) -> String {
-    target.split_once('?').map_or_else(|| target.to_owned(), |(path, _)| format!("{path}?{HIDDEN}"))
 }
 
 #[cfg(test)]

@@ -89,6 +89,27 @@ fn what_goes_up_is_told_without_credentials() {
 }
 
 #[test]
+fn no_credential_is_told_wherever_it_stands() {
+    let tokens = "[[route]]\npath = '/elsewhere'\ntoken = ['header:X-Token']\n";
+    let config = config(tokens);
+    for (line, field) in [
+        ("GET http://u:swordfish@h/api/updateInventory/ping", "Accept: a"),
+        ("GET /api/updateInventory/ping", "Host: u:swordfish@h"),
+        ("GET /api/updateInventory/ping?swordfish", "X_Token: swordfish"),
+        ("GET /api/updateInventory/ping", "Api-Key: swordfish"),
+        ("GET /api/updateInventory/ping", "Proxy-Authorization: Basic swordfish"),
+        ("GET /api/updateInventory/ping", "Authorization: swordfish x"),
+        ("GET /a/../b?swordfish", "Authorization: swordfish"),
+    ] {
+        let mut asked = Asked::line(line).unwrap();
+        asked.header(field).unwrap();
+        let told = explain(&config, &asked, now());
+        let everything = format!("{told}{}{told:?}", serde_json::to_string(&told).unwrap());
+        assert!(!everything.contains("swordfish"), "{line} {field}\n{everything}");
+    }
+}
+
+#[test]
 fn every_step_is_told_with_what_was_expected_and_found() {
     let expired = told("POST /api/updateInventory", Some(serde_json::json!({ "userLoginId": "b", "exp": NOW - 1.0 })));
     let looks: Vec<&str> = expired.steps.iter().map(|step| step.look).collect();
@@ -199,6 +220,24 @@ fn a_case_that_fails_says_what_came_instead_and_where() {
         assert!(told.contains(words), "{told}");
     }
     assert_eq!(failed.len(), 3);
+}
+
+#[test]
+fn no_query_of_a_case_is_told() {
+    let case = "[[test]]\nrequest = 'GET /api/updateInventory?swordfish'\nexpect = 'allow'\n";
+    let config = config(case);
+    let [outcome] = play(&config, now()).try_into().unwrap();
+    let told = format!("{outcome:?}{config:?}{}{}", config.effective().toml(), config.effective().tree());
+    assert!(!told.contains("swordfish"), "{told}");
+    assert_eq!(outcome.request, "GET /api/updateInventory?[hidden]");
+    for bad in ["GET/x?swordfish", "G T /x?swordfish", "GET http://u:swordfish@h /x?swordfish"] {
+        let text = file(&format!("test = [{{ request = '{bad}', expect = 'alow' }}]\n"));
+        let text = text.replacen("[issuer", &format!("{}\n[issuer", text.lines().last().unwrap()), 1);
+        let text = text.trim_end().rsplit_once('\n').unwrap().0.to_owned();
+        let report = config::parse(&text, Path::new("config.toml"), &|_| None).map(|_| ()).expect_err(bad);
+        let shown = format!("{report}{}", config::render::complaints(&report.diagnostics));
+        assert!(!shown.contains("swordfish"), "{shown}");
+    }
 }
 
 #[test]

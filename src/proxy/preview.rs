@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, Response};
 
-pub use asked::Asked;
+pub use asked::{Asked, HIDDEN, without_secrets, without_user};
 
 use super::body::{DownBody, UpBody};
 use super::forward::{self, Facts};

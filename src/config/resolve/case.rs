@@ -13,7 +13,7 @@ use super::Context;
 use super::issuer::Issuers;
 use crate::decision::keys::IssuerId;
 use crate::decision::rejection::Code;
-use crate::proxy::preview::Asked;
+use crate::proxy::preview::{Asked, without_secrets};
 
 /// The word for a request that passes.
 const ALLOW: &str = "allow";
@@ -55,7 +55,8 @@ fn one(
     let expect = raw.expect.at().and_then(|text| expect(&text.value.0, &text.span, &key, cx));
     let token = token(raw, &test.span, &key, issuers, cx);
     let (request, expected) = (raw.request.get()?, raw.expect.at()?);
-    let name = if request.len() <= NAME_LENGTH { format!("{key}, {request:?}") } else { key };
+    let shown = without_secrets(request);
+    let name = if shown.len() <= NAME_LENGTH { format!("{key}, {shown:?}") } else { key };
     let at = raw.at.get().map(|moment| moment.0);
     let (asked, token, expect) = (asked?, token?, expect?);
     Some((move |place| Case { asked, token, at, expect, place }, (expected.span.clone(), name)))

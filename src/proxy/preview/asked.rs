@@ -1,5 +1,7 @@
 //! A request as a person writes it down: a method, a target, some headers, maybe a token.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
@@ -17,8 +19,11 @@ use crate::secret::Secret;
 /// The host that a request is for where nobody says.
 const USUAL_HOST: &str = "localhost";
 
-/// A request to be judged.
-#[derive(Clone, Debug)]
+/// Stands in place of what must not be shown.
+pub const HIDDEN: &str = "[hidden]";
+
+/// A request to be judged. It prints itself without its query.
+#[derive(Clone)]
 pub struct Asked {
     /// The method.
     pub method: Method,
@@ -30,14 +35,24 @@ pub struct Asked {
     pub conn: ConnInfo,
 }
 
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (target, headers) = (without_secrets(&self.target), &self.headers);
+        let mut shown = f.debug_struct("Asked");
+        shown.field("method", &self.method).field("target", &target).field("headers", headers);
+        shown.field("conn", &self.conn).finish()
+    }
+}
+
 impl Asked {
     /// A request from this machine, in cleartext.
     ///
     /// # Errors
     /// Where the method is none (RFC 9110 section 5.6.2).
     pub fn new(method: &str, target: &str) -> Result<Self, String> {
-        let method = Method::from_bytes(method.as_bytes())
-            .map_err(|_| format!("{method:?} is no method: write METHOD TARGET, as in POST /api/updateInventory"))?;
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_| {
+            format!("{:?} is no method: write METHOD TARGET, as in POST /api/updateInventory", without_secrets(method))
+        })?;
         let peer = Peer::Ip(([127, 0, 0, 1], 0).into());
         let conn = ConnInfo { peer, local: None, tls: false, id: 0 };
         Ok(Self { method, target: target.to_owned(), headers: HeaderMap::new(), conn })
@@ -48,30 +63,31 @@ impl Asked {
     /// # Errors
     /// Where it is not two words.
     pub fn line(line: &str) -> Result<Self, String> {
+        let shown = without_secrets(line);
         match line.split_once(' ') {
             Some((_, target)) if [" HTTP/1.1", " HTTP/1.0", " HTTP/2"].iter().any(|end| target.ends_with(end)) => {
-                let bare = line.rsplit_once(' ').map_or(line, |(bare, _)| bare);
-                Err(format!("{line:?} names a version, which plays no part: write {bare:?}"))
+                let bare = shown.rsplit_once(' ').map_or(&*shown, |(bare, _)| bare);
+                Err(format!("{shown:?} names a version, which plays no part: write {bare:?}"))
             }
             Some((method, target)) if !target.is_empty() && !target.starts_with(' ') => Self::new(method, target),
             None if line.starts_with('/') => {
-                Err(format!("{line:?} is no METHOD TARGET: write {:?}", format!("GET {line}")))
+                let meant = format!("GET {shown}");
+                Err(format!("{shown:?} is no METHOD TARGET: write {meant:?}"))
             }
-            _ => Err(format!("{line:?} is no request: write METHOD TARGET, as in \"POST /api/updateInventory\"")),
+            _ => Err(format!("{shown:?} is no request: write METHOD TARGET, as in \"POST /api/updateInventory\"")),
         }
     }
 
     /// Adds a header field, written `Name: value`.
     ///
     /// # Errors
-    /// Where it is no header field. Its value is not told: it may be a secret.
+    /// Where it is no header field. Its value is not told, which may be a secret, nor what stands in place of a name.
     pub fn header(&mut self, field: &str) -> Result<(), String> {
         let (name, value) = field.split_once(':').ok_or("a header is written 'Name: value'")?;
-        let shown = name;
         let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| format!("{shown:?} is no name of a header: write 'Name: value'"))?;
+            .map_err(|_| "what stands before the colon is no name of a header: write 'Name: value'")?;
         let value = hidden(value.trim_matches([' ', '\t']).to_owned())
-            .ok_or_else(|| format!("the value of {shown:?} cannot stand in a header"))?;
+            .ok_or_else(|| format!("the value of {:?} cannot stand in a header", name.as_str()))?;
         self.headers.append(name, value);
         Ok(())
     }
@@ -167,6 +183,21 @@ impl Asked {
     }
 }
 
+/// A target, alone or behind its method, of which nothing is shown that may be a secret: neither its query, in which a
+/// token may be, nor the user of a URL.
+pub fn without_secrets(target: &str) -> String {
+    let (target, query) = target.split_once('?').map_or((target, None), |(before, query)| (before, Some(query)));
+    let (scheme, rest) = target.split_at(target.find("://").map_or(0, |at| at + "://".len()));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let query = query.map_or(String::new(), |_| format!("?{HIDDEN}"));
+    format!("{scheme}{}{path}{query}", without_user(authority))
+}
+
+/// An authority without the user and the password that may stand before its host.
+pub fn without_user(authority: &str) -> String {
+    authority.rsplit_once('@').map_or_else(|| authority.to_owned(), |(_, host)| format!("{HIDDEN}@{host}"))
+}
+
 /// The fields as a parser leaves them that has found out how long the body is (RFC 9112 section 6.3).
 fn framed(mut headers: HeaderMap) -> Result<HeaderMap, Rejection> {
     let malformed = |detail| Rejection::new(Code::RequestMalformed, detail);
@@ -227,10 +258,30 @@ mod tests {
         assert_eq!(asked.headers.get("x-token").unwrap(), "swordfish");
         assert!(!format!("{asked:?}").contains("swordfish"));
         assert_eq!(asked.request().unwrap().headers().get(HOST).unwrap(), "oms.example");
-        for field in ["swordfish", "a b: swordfish", "x-a: sword\nfish"] {
+        for field in ["swordfish", "a b: swordfish", "x-a: sword\nfish", "Cookie a=swordfish; b: c", "swordfish!é: x"]
+        {
             let error = asked.header(field).unwrap_err();
             assert!(!error.contains("sword"), "{error}");
         }
+    }
+
+    #[test]
+    fn neither_query_nor_user_is_shown() {
+        for (target, shown) in [
+            ("/a@b", "/a@b"),
+            ("/a?", "/a?[hidden]"),
+            ("/a?t=swordfish?x", "/a?[hidden]"),
+            ("http://u:swordfish@h:1/a@b?c", "http://[hidden]@h:1/a@b?[hidden]"),
+            ("u:swordfish@h:80", "[hidden]@h:80"),
+            ("GET http://swordfish@h", "GET http://[hidden]@h"),
+            ("GET /a/://u@x", "GET /a/://[hidden]@x"),
+        ] {
+            assert_eq!(without_secrets(target), shown);
+        }
+        let mut asked = Asked::new("GET", "/?t=swordfish").unwrap();
+        asked.header("Cookie: swordfish").unwrap();
+        let errors = [Asked::line("GET/?t=swordfish").unwrap_err(), Asked::new("/?swordfish", "/").unwrap_err()];
+        assert!(!format!("{asked:?}{errors:?}").contains("swordfish"), "{asked:?}{errors:?}");
     }
 
     #[test]
