@@ -162,7 +162,8 @@ fn key_step(answers: &Answers, output: &Path) -> String {
         ),
         KeySource::SecretEnv(name) => format!(
             "the key is not there yet: take the {owner}, or make one to try things out:\n  \
-             export {name}=$(openssl rand -hex 64)"
+             export {}=$(openssl rand -hex 64)",
+            shell(name)
         ),
         KeySource::Pem(key) | KeySource::Jwks(key) => {
             format!("the key is not there yet: put the public key of the issuer there:\n  cp PUBLIC_KEY {}", place(key))
