@@ -1,10 +1,11 @@
 //! `waxseal explain`: what would happen to a request, and why.
 
+use std::fs::File;
 use std::net::IpAddr;
 
 use clap::Args;
 
-use super::{ConfigFile, Failure, STDIN, input, moment, tell, tell_json};
+use super::{ConfigFile, Failure, STDIN, input, moment, read, tell, tell_json};
 use crate::config::Config;
 use crate::explain::{Explanation, Logged, explain};
 use crate::net::Peer;
@@ -63,7 +64,7 @@ fn from_log(asked: &Explain, file: &str, config: &Config) -> Result<bool, Failur
     let token = token(asked)?;
     let lines = match file {
         STDIN => input()?,
-        file => std::fs::read_to_string(file).map_err(|error| Failure::at_start(format!("{file}: {error}")))?,
+        file => read(File::open(file).map_err(|error| Failure::at_start(format!("{file}: {error}")))?, file)?,
     };
     let mut passes = true;
     let mut lines = lines.lines().filter(|line| !line.trim().is_empty()).peekable();

@@ -30,8 +30,8 @@ use crate::demo;
 use crate::telemetry::treacherous::visible_json;
 use crate::time::{Clock, UnixSeconds};
 
-/// The most that is read from standard input: tokens and log lines are shorter.
-const LONGEST_INPUT: u64 = 1 << 20;
+/// The most that is read from standard input, or of a log: tens of thousands of lines.
+const LONGEST_INPUT: u64 = 16 << 20;
 /// The longest word of a wrong argument that is told back; tokens are longer.
 const LONGEST_WORD: usize = 64;
 /// What stands for standard input.
@@ -202,10 +202,17 @@ fn passes(good: bool) -> Result<(), Failure> {
 
 /// What comes from standard input.
 fn input() -> Result<String, Failure> {
+    read(io::stdin().lock(), "standard input")
+}
+
+/// All that comes, called by its name in an error. What is longer than it may be is an error too, not cut.
+fn read(from: impl Read, name: &str) -> Result<String, Failure> {
     let mut text = String::new();
-    let read = io::stdin().lock().take(LONGEST_INPUT).read_to_string(&mut text);
-    read.map_err(|error| Failure::at_start(format!("standard input: {error}")))?;
-    Ok(text)
+    let length = from.take(LONGEST_INPUT + 1).read_to_string(&mut text);
+    match length.map_err(|error| Failure::at_start(format!("{name}: {error}")))? {
+        length if length as u64 > LONGEST_INPUT => Err(Failure::at_start(format!("{name}: more than 16 MiB"))),
+        _ => Ok(text),
+    }
 }
 
 /// The moment that `--at` names, or now.

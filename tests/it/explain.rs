@@ -39,6 +39,7 @@ fn the_exit_code_says_whether_a_request_would_pass() {
         (&["GET", "/", "--at", "now"], "RFC 3339"),
         (&["GET", "/", "--config", "none.toml"], "none.toml"),
         (&["--from-log", "none.log"], "none.log"),
+        (&["--from-log", "/dev/zero"], "/dev/zero: more than 16 MiB"),
         (&["--from-log", "-", "--token", "-"], "both want standard input"),
     ] {
         let ended = run(&[&["explain"], arguments].concat(), folder.path());
