@@ -252,7 +252,7 @@ fn a_case_that_makes_no_sense_is_complained_of() {
         ("request = 'GET /'\nexpect = true", "expected \"allow\", a reason code"),
         ("request = 'GET /'\nexpect = 'allow'\nissuer = 'hotwx'", "did you mean \"hotwax\"?"),
         ("request = 'GET /'\nexpect = 'allow'\nheaders = ['swordfish']", "a header is written 'Name: value'"),
-        ("request = 'GET /'\nexpect = 'allow'\nat = 'now'", "\n    write at = \"2026-10-30T07:05:09Z\""),
+        ("request = 'GET /'\nexpect = 'allow'\nat = 'now'", "\n    write \"2026-10-30T07:05:09Z\""),
         ("request = 'GET /'\nexpect = 'allow'\nclaims = { exp = 1979-05-27 }", "a token has no dates"),
         ("request = 'GET /'\nexpect = 'allow'\nclaim = {}", "did you mean \"claims\"?"),
         ("request = 'GET /'\nexpect = 'allow'\nclaims = 'x'", "expected a table of claims"),
