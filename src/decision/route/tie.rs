@@ -40,28 +40,30 @@ pub(super) fn ties(routes: &[Route]) -> Vec<Tie> {
     ties
 }
 
-/// The ties among patterns of one shape. Where they have a partly literal segment, only those are compared whose first
-/// one may begin, or end, alike: thousands of `a*`, `b*` are not compared each with each.
+/// The ties among patterns of one shape. Of their partly literal segments the one that tells most of them apart decides
+/// which are compared: those that may begin, or end, alike. Thousands of `a*`, `b*` are not compared each with each.
 fn ties_among(routes: &[Route], group: Vec<Entry>, ties: &mut Vec<Tie>) {
-    let partial = |entry: Entry| {
-        let segments = &routes.get(entry.route.0)?.patterns.get(entry.pattern)?.segments;
-        segments.iter().find_map(|segment| match segment {
-            Segment::Partial(partial) => Some(&*partial.folded),
-            Segment::Literal(_) | Segment::Any => None,
-        })
+    let partial = |entry: Entry, at: usize| {
+        let pattern = routes.get(entry.route.0).and_then(|route| route.patterns.get(entry.pattern));
+        match pattern.and_then(|pattern| pattern.segments.get(at)) {
+            Some(Segment::Partial(partial)) => &*partial.folded,
+            _ => "",
+        }
     };
-    let start = |entry: Entry| partial(entry).and_then(|text| text.split('*').next()).unwrap_or_default().to_owned();
-    let end = |entry: Entry| -> String {
-        partial(entry).and_then(|text| text.rsplit('*').next()).unwrap_or_default().chars().rev().collect()
-    };
-    let by = |key: &dyn Fn(Entry) -> String| {
+    let by = |at: usize, from_end: bool| -> (usize, Vec<(String, Entry)>) {
+        let key = |entry: Entry| match from_end {
+            false => partial(entry, at).split('*').next().unwrap_or_default().to_owned(),
+            true => partial(entry, at).rsplit('*').next().unwrap_or_default().chars().rev().collect(),
+        };
         let mut keyed: Vec<(String, Entry)> = group.iter().map(|entry| (key(*entry), *entry)).collect();
         keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let distinct = keyed.chunk_by(|(one, _), (other, _)| one == other).count();
-        (distinct, keyed)
+        (keyed.chunk_by(|(one, _), (other, _)| one == other).count(), keyed)
     };
-    let ((starts, by_start), (ends, by_end)) = (by(&start), by(&end));
-    let keyed = if starts >= ends { by_start } else { by_end };
+    let first = group.first().and_then(|entry| routes.get(entry.route.0)?.patterns.get(entry.pattern));
+    let segments = first.map(|pattern| pattern.segments.as_slice()).unwrap_or_default().iter().enumerate();
+    let partials = segments.filter(|(_, segment)| matches!(segment, Segment::Partial(_))).map(|(at, _)| at);
+    let ways = partials.flat_map(|at| [by(at, false), by(at, true)]);
+    let (_, keyed) = ways.max_by_key(|(distinct, _)| *distinct).unwrap_or_else(|| by(0, false));
     for (at, (key, first)) in keyed.iter().enumerate() {
         // In this order what begins with a text follows right behind it.
         if ties.len() >= MOST_TIES {
@@ -133,6 +135,8 @@ mod tests {
             |word: &str| format!("/api/{word}"),
             |word: &str| format!("/api/{word}*"),
             |word: &str| format!("/api/*{word}"),
+            |word: &str| format!("/a*/b*/{word}*"),
+            |word: &str| format!("/a*/{word}*/c*"),
             |word: &str| format!("/api/*/{word}/**"),
         ] {
             let taken = build(path);
