@@ -29,8 +29,13 @@ pub(super) fn ask(admin: &Settings, door: Door, target: &str) -> Result<String, 
     let token = admin.token.as_ref().filter(|_| probes.is_none());
     let authorization = token.map(|token| format!("Authorization: Bearer {}\r\n", token.expose())).unwrap_or_default();
     let request = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n{authorization}Connection: close\r\n\r\n");
-    let answer = exchange(address, request.as_bytes())
-        .map_err(|error| Failure::at_work(format!("no answer from {address} (setting `{setting}`): {error}")))?;
+    let answer = exchange(address, request.as_bytes()).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::ConnectionRefused => "; is `waxseal run` running with this config?",
+            _ => "",
+        };
+        Failure::at_work(format!("no answer from {address} (setting `{setting}`): {error}{hint}"))
+    })?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let body = body.trim_end();
     if head.starts_with("HTTP/1.1 200 ") { Ok(body.to_owned()) } else { Err(Failure::at_work(body)) }

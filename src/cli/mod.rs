@@ -34,6 +34,8 @@ use crate::time::{Clock, UnixSeconds};
 const LONGEST_INPUT: u64 = 16 << 20;
 /// The longest word of a wrong argument that is told back; tokens are longer.
 const LONGEST_WORD: usize = 64;
+/// Commands of later versions.
+const PLANNED: [&str; 6] = ["drain", "user", "desk", "inject", "list", "revoke"];
 /// What stands for standard input.
 const STDIN: &str = "-";
 
@@ -153,6 +155,12 @@ pub fn main() -> ExitCode {
         Err(mut told) => {
             // A wrong argument, or the help that was asked for.
             hide_tokens(&mut told);
+            if let Some(word) = planned(&told) {
+                tell_error(format!(
+                    "the command `{word}` is not in this version yet; `waxseal help` lists those that are"
+                ));
+                return ExitCode::from(2);
+            }
             let code = if told.use_stderr() { 2 } else { 0 };
             let _ = told.print();
             return ExitCode::from(code);
@@ -193,6 +201,12 @@ fn hide_tokens(told: &mut clap::Error) {
             told.insert(kind, ContextValue::String("[hidden]".to_owned()));
         }
     }
+}
+
+/// The command of a later version that was asked for, if it was one.
+fn planned(told: &clap::Error) -> Option<&'static str> {
+    let Some(ContextValue::String(word)) = told.get(ContextKind::InvalidSubcommand) else { return None };
+    PLANNED.into_iter().find(|planned| planned == word)
 }
 
 /// Turns a judgement into an exit code.

@@ -351,3 +351,29 @@ fn help_and_version_are_results_and_wrong_arguments_are_errors() {
         assert!(!ended.err.is_empty(), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_command_of_a_later_version_says_so() {
+    let folder = tempfile::TempDir::new().unwrap();
+    for arguments in [&["drain"][..], &["desk", "backup"], &["inject", "-f", "x"], &["token", "list"]] {
+        let ended = run(arguments, folder.path());
+        assert_eq!(ended.code, Some(2), "{}", ended.err);
+        assert!(ended.err.contains("is not in this version yet"), "{}", ended.err);
+    }
+    assert!(run(&["chek"], folder.path()).err.contains("check"));
+}
+
+#[test]
+fn health_of_a_process_that_is_not_there_asks_for_it() {
+    let upstream = Upstream::friendly();
+    let port = own_port();
+    let toml = config(&upstream).replacen(
+        "[admin]\nlisten = \"127.0.0.1:0\"",
+        &format!("[admin]\nlisten = \"127.0.0.1:{port}\""),
+        1,
+    );
+    let (folder, _) = folder_with(&toml);
+    let ended = run(&["health"], folder.path());
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    assert!(ended.err.contains("is `waxseal run` running"), "{}", ended.err);
+}
