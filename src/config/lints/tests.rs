@@ -301,6 +301,7 @@ fn no_number_of_routes_takes_long() {
         let taken = started.elapsed();
         assert!(config.warnings.len() < 200);
         assert!(config.warnings.iter().all(|told| told.severity == Severity::Warning));
-        assert!(taken < Duration::from_secs(15), "{}: {taken:?}", path("word", 0));
+        // Each takes some three seconds here; what is compared each with each takes minutes.
+        assert!(taken < Duration::from_secs(40), "{}: {taken:?}", path("word", 0));
     }
 }
