@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::diagnostic::{Diagnostic, harmless};
+use super::diagnostic::Diagnostic;
 use crate::decision::keys::IssuerId;
 use crate::decision::rejection::Code;
 use crate::proxy::preview::{Asked, without_secrets};
+use crate::telemetry::treacherous::visible_lines;
 use crate::time::UnixSeconds;
 
 /// A request, and what must come of it.
@@ -47,7 +48,7 @@ impl Case {
 
     /// The complaint that it failed.
     pub fn complaint(&self, problem: &str, advice: &str) -> Diagnostic {
-        Diagnostic { problem: harmless(problem), advice: harmless(advice), ..self.place.clone() }
+        Diagnostic { problem: visible_lines(problem), advice: visible_lines(advice), ..self.place.clone() }
     }
 }
 

@@ -4,13 +4,13 @@
 //! `excerpt`, which leaves out everything that could be one. Characters that a terminal obeys are escaped here, once for
 //! all complaints.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::excerpt::{self, Excerpt};
-use crate::telemetry::treacherous::is_treacherous;
+use crate::telemetry::treacherous::visible_lines;
 
 /// Complaints that are told; a file with more of them is some other file.
 const MOST_TOLD: usize = 100;
@@ -78,7 +78,7 @@ impl Diagnostic {
 
     /// A complaint about the file as a whole.
     fn of_file(file: Arc<Path>, severity: Severity, key: &str, problem: &str, advice: &str) -> Self {
-        let (key, problem, advice) = (harmless(key), harmless(problem), harmless(advice));
+        let (key, problem, advice) = (visible_lines(key), visible_lines(problem), visible_lines(advice));
         let place = (0, 0);
         Self {
             file,
@@ -97,7 +97,7 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&harmless(&self.file.display().to_string()))?;
+        f.write_str(&visible_lines(&self.file.display().to_string()))?;
         if self.line > 0 {
             write!(f, ":{}:{}", self.line, self.column)?;
         }
@@ -136,20 +136,6 @@ impl fmt::Display for Report {
 }
 
 impl std::error::Error for Report {}
-
-/// Text in which every character that a terminal obeys is escaped, line breaks apart.
-pub(super) fn harmless(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character != '\n' && is_treacherous(character) {
-            // Writing into a string does not fail.
-            let _ = write!(out, "{}", character.escape_unicode());
-        } else {
-            out.push(character);
-        }
-    }
-    out
-}
 
 /// A complaint that has not got its place in words yet.
 #[derive(Debug)]

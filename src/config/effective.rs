@@ -23,11 +23,9 @@ use super::source::Source;
 use super::{Config, raw};
 use crate::decision::policy::Policy;
 use crate::net::Listen;
+use crate::proxy::preview::HIDDEN;
 use crate::secret::Secret;
 use crate::upstream::{Server, Settings as Upstream};
-
-/// What stands in place of a secret.
-const HIDDEN: &str = "[hidden]";
 
 /// What a config was read from. A secret may stand in it.
 #[derive(Clone, Debug)]

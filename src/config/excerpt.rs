@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use super::diagnostic::harmless;
 use super::veil;
+use crate::telemetry::treacherous::visible;
 
 /// Bytes of a line that are shown on either side of the beginning of what is meant.
 const REACH: usize = 100;
@@ -67,7 +67,7 @@ impl Draft {
                 match character {
                     '\t' => self.text.push_str("    "),
                     '\u{feff}' => {}
-                    _ => self.text.push_str(&harmless(character.encode_utf8(&mut [0; 4]))),
+                    _ => self.text.push_str(&visible(character.encode_utf8(&mut [0; 4]))),
                 }
                 self.mark_if_meant(piece.start + at, character.len_utf8(), before);
             }

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::diagnostic::{Diagnostic, Severity, harmless};
+use super::diagnostic::{Diagnostic, Severity};
+use crate::telemetry::treacherous::visible_lines;
 
 /// The complaints, a blank line between them; errors come first, as they are.
 #[must_use]
@@ -32,7 +33,7 @@ pub fn summary(diagnostics: &[Diagnostic]) -> String {
 /// The name of a file, in which every character that a terminal obeys is escaped.
 #[must_use]
 pub fn name(file: &Path) -> String {
-    harmless(&file.display().to_string())
+    visible_lines(&file.display().to_string())
 }
 
 /// `1 route`, `2 routes`.

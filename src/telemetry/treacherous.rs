@@ -32,6 +32,12 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// The same for text of several lines, whose breaks stay.
+pub fn visible_lines(text: &str) -> String {
+    let lines: Vec<Cow<'_, str>> = text.split('\n').map(visible).collect();
+    lines.join("\n")
+}
+
 /// JSON text with every such character written as JSON escapes it (RFC 8259 section 7). Line breaks between its members
 /// stay; inside its strings there are none.
 pub fn visible_json(json: &str) -> String {
@@ -92,5 +98,6 @@ mod tests {
         assert_eq!(visible("boomi é 中"), "boomi é 中");
         assert_eq!(visible("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\u{a}");
         assert_eq!(visible("\u{202e}evil"), "\\u{202e}evil");
+        assert_eq!(visible_lines("a\u{7}\n\r\nb\n"), "a\\u{7}\n\\u{d}\nb\n");
     }
 }
