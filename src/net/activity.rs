@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -16,15 +16,13 @@ use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use pin_project_lite::pin_project;
 
+use super::framing::Flaw;
 use super::{Hooks, Limits, Peer};
 use crate::decision::rejection::Code;
 
-/// A mark among the extensions of a request: its target came with a `#fragment`, which the parser has cut off.
-///
-/// Best effort: a request that was sent before its forerunner was answered escapes it, and is then judged and
-/// forwarded without the fragment alike.
+/// A mark among the extensions of a request that the parser took and that must be refused all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FragmentSeen;
+pub struct Flawed(pub Flaw);
 
 /// The state of one connection.
 ///
@@ -46,8 +44,14 @@ pub(super) struct Activity {
     fresh: AtomicBool,
     /// Whether the peer does not take the bytes that are due to it.
     blocked: AtomicBool,
-    /// Whether the next request's target had a fragment.
-    fragment: AtomicBool,
+    /// HTTP/1 requests that were handed on.
+    taken: AtomicUsize,
+    /// The number of the request whose head is flawed, counted from 1, and the number of the flaw; 0 while there is
+    /// none. No request after it is taken.
+    flawed: AtomicUsize,
+    flaw: AtomicU8,
+    /// Whether the connection has become a tunnel.
+    tunnel: AtomicBool,
     /// Whether the process is stopping.
     draining: AtomicBool,
     /// Whether the peer has sent its last byte.
@@ -65,7 +69,10 @@ impl Activity {
             head_open: AtomicBool::new(false),
             fresh: AtomicBool::new(true),
             blocked: AtomicBool::new(false),
-            fragment: AtomicBool::new(false),
+            taken: AtomicUsize::new(0),
+            flawed: AtomicUsize::new(0),
+            flaw: AtomicU8::new(0),
+            tunnel: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         })
@@ -142,9 +149,26 @@ impl Activity {
         self.head_open.store(false, Relaxed);
     }
 
-    /// The target of the head that has begun has a fragment.
-    pub(super) fn note_fragment(&self) {
-        self.fragment.store(true, Relaxed);
+    /// The head of request `number` must be refused.
+    pub(super) fn note_flaw(&self, number: usize, flaw: Flaw) {
+        self.flawed.store(number, Relaxed);
+        self.flaw.store(flaw as u8, Relaxed);
+    }
+
+    /// Whether the connection has become a tunnel.
+    pub(super) fn is_tunnel(&self) -> bool {
+        self.tunnel.load(Relaxed)
+    }
+
+    /// An HTTP/1 request is handed on. Says what is wrong with its head.
+    fn take_head(&self) -> Option<Flaw> {
+        self.close_head();
+        bump(&self.taken);
+        let flawed = self.flawed.load(Relaxed);
+        if flawed == 0 || flawed > self.taken.load(Relaxed) {
+            return None;
+        }
+        Flaw::of(self.flaw.load(Relaxed))
     }
 
     fn begin(self: &Arc<Self>) -> InFlight {
@@ -221,11 +245,9 @@ where
     service_fn(move |mut request: Request<Incoming>| {
         let in_flight = activity.begin();
         let http1 = request.version() < Version::HTTP_2;
-        if http1 {
-            activity.close_head();
-            if activity.fragment.swap(false, Relaxed) {
-                request.extensions_mut().insert(FragmentSeen);
-            }
+        let flaw = if http1 { activity.take_head() } else { None };
+        if let Some(flaw) = flaw {
+            request.extensions_mut().insert(Flawed(flaw));
         }
         // HTTP/1 heads were measured by the parser.
         let refused = !http1 && is_too_large(&request, fields, size);
@@ -238,7 +260,11 @@ where
             let Some(answer) = answer else { return Ok(bare(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, in_flight)) };
             let mut response = answer.await?;
             let tunnel = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-            if http1 && !tunnel && activity.draining.load(Relaxed) {
+            if tunnel {
+                activity.tunnel.store(true, Relaxed);
+            }
+            // Where a flawed request ends is not known.
+            if flaw.is_some() || (http1 && !tunnel && activity.draining.load(Relaxed)) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(response.map(|body| Answer { body: Some(body), in_flight: Some(in_flight) }))

@@ -22,6 +22,7 @@ use super::activity::{Activity, observe};
 use super::census::Ticket;
 use super::drain::{Bell, Bells};
 use super::frames::{Frames, PREFACE};
+use super::framing::Framing;
 use super::oversee::{Ending, GRACE, Overseer};
 use super::refuse::close;
 use super::stream::Stream;
@@ -232,7 +233,8 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let mut overseer = Overseer::new(Arc::clone(&activity), bell, false, &shared.limits, opened.deadline);
-    let stream = Watched::new(opened.stream, opened.ahead, Protocol::Http1, Arc::clone(&activity), ticket);
+    let framing = Framing::new(shared.limits.header_size);
+    let stream = Watched::new(opened.stream, opened.ahead, Protocol::Http1(framing), Arc::clone(&activity), ticket);
     let mut connection = shared.http1.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let ending = overseer.drive(&mut connection, |connection| connection.graceful_shutdown()).await;
     let cut = matches!(ending, Ending::Cut(_));

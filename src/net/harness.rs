@@ -143,13 +143,14 @@ fn service(
 }
 
 async fn answer(worker: usize, info: &ConnInfo, gate: &Semaphore, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let fragment = request.extensions().get::<FragmentSeen>().is_some();
+    let flaw = request.extensions().get::<Flawed>().map(|flawed| flawed.0);
+    let mut whole = true;
     match request.uri().path() {
         "/wait" => gate.acquire().await.unwrap().forget(),
         "/panic" => panic!("as asked"),
         "/refuse" => return Response::builder().status(401).body(Full::from("no")).unwrap(),
         "/large" => return Response::new(Full::from(vec![b'x'; 16 << 20])),
-        "/body" => _ = request.into_body().collect().await,
+        "/body" => whole = request.into_body().collect().await.is_ok(),
         "/tunnel" => {
             spawn_local(async move {
                 let mut tunnel = TokioIo::new(hyper::upgrade::on(request).await.unwrap());
@@ -163,7 +164,7 @@ async fn answer(worker: usize, info: &ConnInfo, gate: &Semaphore, request: Reque
         }
         _ => {}
     }
-    Response::new(Full::from(format!("worker={worker} tls={} fragment={fragment}", info.tls)))
+    Response::new(Full::from(format!("worker={worker} tls={} flaw={flaw:?} body={whole}", info.tls)))
 }
 
 /// A client that sends what it is told.

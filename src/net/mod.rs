@@ -2,7 +2,7 @@
 //!
 //! [`bind`] takes the addresses, [`start`] serves them on one thread a worker. Below that, in the order a connection
 //! meets them: `accept` takes it in, `census` counts it, `conn` finds out what it speaks and serves it, `watched` and
-//! `activity` note what passes, `oversee` holds it to its time limits, and [`Drain`] brings all of it to an end.
+//! `activity` note what passes, `framing` and `frames` follow its messages, `oversee` holds it to its time limits, and [`Drain`] brings all of it to an end.
 
 mod accept;
 mod activity;
@@ -10,6 +10,7 @@ mod census;
 mod conn;
 mod drain;
 mod frames;
+mod framing;
 #[cfg(test)]
 mod harness;
 mod listener;
@@ -29,8 +30,9 @@ use std::time::Duration;
 
 use crate::decision::rejection::Code;
 
-pub use activity::{Answer, FragmentSeen};
+pub use activity::{Answer, Flawed};
 pub use drain::{Drain, DrainSignal, Phase};
+pub use framing::{Flaw, check_length};
 pub use listener::{Bound, ListenError, bind};
 pub use signal::{Signal, Signals};
 pub use tls::{ServerTls, TlsError};

@@ -11,12 +11,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::activity::Activity;
 use super::census::Ticket;
 use super::frames::Frames;
+use super::framing::{Fault, Flaw, Framing};
 use super::stream::Stream;
 
 /// What is spoken, as far as it matters to whoever looks at the bytes.
 pub(super) enum Protocol {
-    /// A head begins with the first bytes while nothing is in flight.
-    Http1,
+    /// A head is what the framing says, and counts while nothing is in flight.
+    Http1(Framing),
     /// A head is a header block.
     Http2(Frames),
 }
@@ -28,6 +29,8 @@ pub(super) struct Watched {
     /// Bytes that were read to find out the protocol, to be read again.
     ahead: Bytes,
     protocol: Protocol,
+    /// What is wrong with the body under way. No further byte of it is handed on.
+    broken: Option<Flaw>,
     activity: Arc<Activity>,
     _ticket: Ticket,
 }
@@ -41,20 +44,28 @@ impl Watched {
         activity: Arc<Activity>,
         ticket: Ticket,
     ) -> Self {
-        Self { stream, ahead, protocol, activity, _ticket: ticket }
+        Self { stream, ahead, protocol, broken: None, activity, _ticket: ticket }
     }
 }
 
 /// Takes note of bytes that came in.
-fn note(protocol: &mut Protocol, activity: &Activity, bytes: &[u8]) {
+///
+/// # Errors
+/// At what is wrong with the body under way, after so many good bytes.
+fn note(protocol: &mut Protocol, activity: &Activity, bytes: &[u8]) -> Result<(), (usize, Flaw)> {
     match protocol {
-        Protocol::Http1 => {
+        Protocol::Http1(framing) => {
             activity.note_first_byte();
-            if activity.in_flight() == 0 && activity.open_head().is_none() {
+            if activity.is_tunnel() {
+                framing.stop();
+            }
+            match framing.feed(bytes) {
+                Ok(()) => {}
+                Err(Fault::Head(number, flaw)) => activity.note_flaw(number, flaw),
+                Err(Fault::Body(before, flaw)) => return Err((before, flaw)),
+            }
+            if framing.in_head() && activity.in_flight() == 0 && activity.open_head().is_none() {
                 activity.open_next_head();
-                if has_fragment(bytes) {
-                    activity.note_fragment();
-                }
             }
         }
         Protocol::Http2(frames) => {
@@ -69,23 +80,15 @@ fn note(protocol: &mut Protocol, activity: &Activity, bytes: &[u8]) {
             }
         }
     }
-}
-
-/// Whether `bytes` begin with a request line whose target has a fragment.
-///
-/// The line has to be whole: the tail of a head or body that was sent ahead of time must not pass for one.
-fn has_fragment(bytes: &[u8]) -> bool {
-    // Empty lines before a request are skipped by the parser too (RFC 9112 section 2.2).
-    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
-    let line = bytes.get(start..).unwrap_or_default();
-    let Some(line) = line.iter().position(|byte| *byte == b'\n').and_then(|end| line.get(..end)) else { return false };
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    (line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0")) && line.contains(&b'#')
+    Ok(())
 }
 
 impl AsyncRead for Watched {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if let Some(flaw) = this.broken {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, flaw)));
+        }
         let before = buf.filled().len();
         if this.ahead.is_empty() {
             ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
@@ -99,7 +102,14 @@ impl AsyncRead for Watched {
         let bytes = buf.filled().get(before..).unwrap_or_default();
         if !bytes.is_empty() {
             this.activity.note_moved();
-            note(&mut this.protocol, &this.activity, bytes);
+            if let Err((good, flaw)) = note(&mut this.protocol, &this.activity, bytes) {
+                this.broken = Some(flaw);
+                if good == 0 {
+                    buf.set_filled(before);
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, flaw)));
+                }
+                buf.set_filled(before + good);
+            }
         } else if buf.remaining() > 0 {
             this.activity.note_end();
         }
@@ -127,26 +137,5 @@ impl AsyncWrite for Watched {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fragment_is_seen_in_a_whole_request_line_alone() {
-        for (bytes, expected) in [
-            ("GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", true),
-            ("\r\nGET /a?q=1#b HTTP/1.0\n", true),
-            ("GET /a HTTP/1.1\r\nX: #\r\n\r\n", false),
-            ("GET /a%23 HTTP/1.1\r\n", false),
-            ("tail of a cookie #1\r\n\r\n", false),
-            ("GET /a#b HTTP/1.1", false),
-            ("\r\n", false),
-            ("", false),
-        ] {
-            assert_eq!(has_fragment(bytes.as_bytes()), expected, "{bytes:?}");
-        }
     }
 }

@@ -47,7 +47,7 @@ use crate::decision::rejection::{Code, Rejection};
 use crate::decision::verdict::{Decision, Permit, Verdict};
 use crate::gate::Gate;
 use crate::live::{Epoch, Live};
-use crate::net::{ConnInfo, FragmentSeen, Peer};
+use crate::net::{ConnInfo, Flawed, Peer};
 use crate::telemetry::access::{self, AccessLog, AccessRecord, Excerpt, TokenDigest, TokenMark};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::report::ReportLog;
@@ -259,8 +259,8 @@ enum Sent {
 
 /// Builds the view of a request that a decision may have.
 fn look(request: &Request<Incoming>) -> Result<RequestHead<'_>, Rejection> {
-    if request.extensions().get::<FragmentSeen>().is_some() {
-        return Err(Rejection::new(Code::PathAmbiguous, "a fragment in the target"));
+    if let Some(Flawed(flaw)) = request.extensions().get::<Flawed>() {
+        return Err(Rejection::from(*flaw));
     }
     RequestHead::of(request)
 }

@@ -24,7 +24,7 @@ impl fmt::Display for Broken {
         f.write_str(match self {
             Broken::TooLarge => "the body is larger than permitted",
             Broken::Stalled => "no byte of the body came for too long",
-            Broken::Sender => "the sender of the body broke off",
+            Broken::Sender => "the sender of the body broke off, or broke HTTP",
             Broken::Over => "the time of the request is over",
         })
     }

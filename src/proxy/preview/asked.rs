@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Empty;
 
@@ -13,7 +13,7 @@ use crate::decision::path::Readings;
 use crate::decision::policy::Policy;
 use crate::decision::rejection::{Code, Rejection};
 use crate::decision::snapshot::Snapshot;
-use crate::net::{ConnInfo, Limits, Peer};
+use crate::net::{ConnInfo, Flaw, Limits, Peer, check_length};
 use crate::secret::Secret;
 
 /// The host that a request is for where nobody says.
@@ -137,12 +137,13 @@ impl Asked {
     /// What the parser refuses before there is a request: `path_ambiguous` or `request_malformed`.
     pub fn request(&self) -> Result<Request<Empty<Bytes>>, Rejection> {
         if self.target.contains('#') {
-            return Err(Rejection::new(Code::PathAmbiguous, "a fragment in the target"));
+            return Err(Flaw::Fragment.into());
         }
         let uri: Uri = self.target.parse().map_err(|_| self.no_uri())?;
         let mut request = Request::new(Empty::new());
         *request.method_mut() = self.method.clone();
-        *request.headers_mut() = framed(self.headers.clone())?;
+        check_length(&self.headers)?;
+        *request.headers_mut() = self.headers.clone();
         if !self.headers.contains_key(HOST) {
             let own = uri.authority().and_then(|own| HeaderValue::try_from(own.as_str()).ok());
             request.headers_mut().insert(HOST, own.unwrap_or(HeaderValue::from_static(USUAL_HOST)));
@@ -196,30 +197,6 @@ pub fn without_secrets(target: &str) -> String {
 /// An authority without the user and the password that may stand before its host.
 pub fn without_user(authority: &str) -> String {
     authority.rsplit_once('@').map_or_else(|| authority.to_owned(), |(_, host)| format!("{HIDDEN}@{host}"))
-}
-
-/// The fields as a parser leaves them that has found out how long the body is (RFC 9112 section 6.3).
-fn framed(mut headers: HeaderMap) -> Result<HeaderMap, Rejection> {
-    let malformed = |detail| Rejection::new(Code::RequestMalformed, detail);
-    if let Some(coding) = headers.get_all(TRANSFER_ENCODING).iter().next_back() {
-        let last = coding.as_bytes().rsplit(|byte| *byte == b',').next().unwrap_or_default();
-        if !last.trim_ascii().eq_ignore_ascii_case(b"chunked") {
-            return Err(malformed("a Transfer-Encoding that does not end in chunked"));
-        }
-        headers.remove(CONTENT_LENGTH);
-    }
-    let Some(first) = headers.get(CONTENT_LENGTH).cloned() else { return Ok(headers) };
-    // No sign is allowed, which a number of Rust may have; leading zeros are.
-    let number = |length: &HeaderValue| {
-        let text = length.to_str().ok()?;
-        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok())?
-    };
-    let length = number(&first).ok_or_else(|| malformed("a Content-Length that is no number"))?;
-    if headers.get_all(CONTENT_LENGTH).iter().any(|other| number(other) != Some(length)) {
-        return Err(malformed("two lengths of the body"));
-    }
-    headers.insert(CONTENT_LENGTH, first);
-    Ok(headers)
 }
 
 /// A value that does not print itself, since it may be a token.
