@@ -9,7 +9,7 @@ use http::header::{
 
 use crate::decision::forwarding::{HeaderRules, Rule, folded, passes_for_framing};
 use crate::decision::head::overrides_method;
-use crate::net::{ConnInfo, Peer};
+use crate::net::{ConnInfo, Flaw, Peer, check_length};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -61,6 +61,26 @@ pub(super) fn clean_response(headers: &mut HeaderMap) {
     for name in [KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE] {
         headers.remove(name);
     }
+}
+
+/// Sees to it that an answer says once how long it is; equal lengths are one (RFC 9110 section 8.6).
+///
+/// # Errors
+/// Where another reader could see it end elsewhere (RFC 9112 section 6.3).
+pub(super) fn settle_length(headers: &mut HeaderMap) -> Result<(), Flaw> {
+    let settled = check_length(headers);
+    if settled != Err(Flaw::TwoLengths) {
+        return settled;
+    }
+    let lines = headers.get_all(CONTENT_LENGTH).iter().map(HeaderValue::as_bytes);
+    let mut lengths = lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    let first = lengths.next().unwrap_or_default();
+    if lengths.any(|other| other != first) {
+        return settled;
+    }
+    let one = HeaderValue::from_bytes(first).map_err(|_| Flaw::BadLength)?;
+    headers.insert(CONTENT_LENGTH, one);
+    check_length(headers)
 }
 
 /// Removes from trailers what must not be told behind the back of a decision (RFC 9110 section 6.5.1).
@@ -186,6 +206,33 @@ mod tests {
         assert_eq!(peer.get("forwarded").unwrap(), "for=203.0.113.9, for=192.0.2.7");
         assert_eq!(peer.get("x-forwarded-proto").unwrap(), "gopher");
         assert!(peer.get("x-forwarded-uri").is_none() && peer.get("x_forwarded_for").is_none());
+    }
+
+    #[test]
+    fn an_answer_says_once_how_long_it_is() {
+        const LENGTH: &str = "content-length";
+        for (lines, settled) in [
+            (&[][..], Ok(None)),
+            (&[(LENGTH, "5")], Ok(Some("5"))),
+            (&[(LENGTH, "5"), (LENGTH, "5")], Ok(Some("5"))),
+            (&[(LENGTH, "5, 5"), (LENGTH, "5")], Ok(Some("5"))),
+            (&[("transfer-encoding", "chunked")], Ok(None)),
+            (&[(LENGTH, "5"), (LENGTH, "6")], Err(Flaw::TwoLengths)),
+            (&[(LENGTH, "5, 6")], Err(Flaw::TwoLengths)),
+            (&[(LENGTH, "x, x")], Err(Flaw::BadLength)),
+            (&[(LENGTH, "5"), ("transfer-encoding", "chunked")], Err(Flaw::LengthAndCoding)),
+            (&[(LENGTH, "5, 5"), ("transfer-encoding", "chunked")], Err(Flaw::LengthAndCoding)),
+            (&[("transfer-encoding", "gzip, chunked")], Err(Flaw::BadCoding)),
+            (&[("transfer-encoding", "gzip")], Err(Flaw::BadCoding)),
+        ] {
+            let mut answer = headers(lines);
+            let found = settle_length(&mut answer);
+            let lengths: Vec<_> = answer.get_all(LENGTH).iter().map(|value| value.to_str().unwrap()).collect();
+            match settled {
+                Ok(length) => assert_eq!((found, lengths), (Ok(()), length.into_iter().collect()), "{lines:?}"),
+                Err(flaw) => assert_eq!(found, Err(flaw), "{lines:?}"),
+            }
+        }
     }
 
     #[test]

@@ -191,7 +191,9 @@ impl Proxy {
                 Err(_) => return Err(limits.too_late(traffic.as_deref())),
             },
         };
-        let answer = answer.map_err(|error| blame(&error, traffic.as_deref()))?;
+        let mut answer = answer.map_err(|error| blame(&error, traffic.as_deref()))?;
+        headers::settle_length(answer.response.headers_mut())
+            .map_err(|flaw| Rejection::new(Code::UpstreamInvalid, format!("the upstream answered with {flaw}")))?;
         account.answered(answer.response.status(), answer.waited);
         match (answer.response.status(), &facts.upgrade, below) {
             (StatusCode::SWITCHING_PROTOCOLS, Some(wanted), Some(below))

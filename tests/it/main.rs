@@ -19,6 +19,7 @@ mod documents;
 mod explain;
 mod faults;
 mod forwarding;
+mod framing;
 mod harness;
 mod hops;
 mod hotwax;
