@@ -91,6 +91,12 @@ impl<'a> RequestHead<'a> {
         refuse_method(method)?;
         let headers = request.headers();
         forwarding::refuse_folded_framing(headers)?;
+        if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
+            return Err(malformed("two Content-Length fields"));
+        }
+        if request.version() == Version::HTTP_2 {
+            refuse_padding(headers)?;
+        }
         let authority = authority(request)?;
         let path = path(request)?;
         Ok(Self {
@@ -176,6 +182,19 @@ fn path<B>(request: &http::Request<B>) -> Result<&str, Rejection> {
         return Err(malformed("the target is of another scheme than http and https"));
     }
     Ok(path)
+}
+
+/// Refuses what HTTP/1.1 could not tell: values that begin or end with white space (RFC 9113 section 8.2.1).
+fn refuse_padding(headers: &HeaderMap) -> Result<(), Rejection> {
+    let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    for (name, value) in headers {
+        let bytes = value.as_bytes();
+        if blank(bytes.first()) || blank(bytes.last()) {
+            let why = format!("the value of {:?} begins or ends with white space", name.as_str());
+            return Err(Rejection::new(Code::RequestMalformed, why));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses methods that no route can serve, in any letter case.
@@ -283,6 +302,25 @@ pub(super) mod tests {
         assert_eq!(none.code(), Some(Code::RequestMalformed));
         *none.0.version_mut() = Version::HTTP_10;
         assert_eq!(none.code(), None);
+    }
+
+    #[test]
+    fn one_length_is_wanted() {
+        let one = || Asked::new("POST", "/").header("content-length", "2");
+        assert_eq!(one().code(), None);
+        assert_eq!(one().header("content-length", "2").code(), Some(Code::RequestMalformed));
+    }
+
+    #[test]
+    fn values_with_white_space_around_them_cannot_come_by_http_2() {
+        for (value, code) in
+            [(" x", Some(Code::RequestMalformed)), ("x\t", Some(Code::RequestMalformed)), ("a b", None), ("", None)]
+        {
+            let mut asked = Asked::new("GET", "/").header("x-a", value);
+            assert_eq!(asked.code(), None, "{value:?}");
+            *asked.0.version_mut() = Version::HTTP_2;
+            assert_eq!(asked.code(), code, "{value:?}");
+        }
     }
 
     #[test]
