@@ -127,6 +127,67 @@ fn nobody_but_waxseal_says_who_was_proven() {
     }
 }
 
+/// Every spelling of a name that a server could fold into it: any punctuation for its dashes, all of them or one.
+fn spellings(name: &str) -> Vec<String> {
+    let punctuation = "!#$%&'*+-.^_`|~".chars();
+    let both =
+        punctuation.flat_map(|mark| [name.replace('-', &mark.to_string()), name.replacen('-', &mark.to_string(), 1)]);
+    both.flat_map(|spelt| [spelt.to_uppercase(), spelt.to_lowercase(), spelt]).collect()
+}
+
+#[test]
+fn no_spelling_of_what_waxseal_says_survives_on_any_way_up() {
+    let upstream = Upstream::friendly();
+    let sidecar = sidecar(&upstream);
+    let names = [
+        "X-Auth-User",
+        "X-Auth-Roles",
+        "X-Auth-Level",
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Host",
+        "X-Forwarded-Port",
+        "X-Forwarded-User",
+        "Forwarded",
+        "X-Real-IP",
+        "Remote-User",
+        "X-Remote-User",
+        "X-Request-Id",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "X-Original-URI",
+        "X-Override-URL",
+        "X-HTTP-DestinationURL",
+        "X-Forwarded-Uri",
+        "X-Forwarded-Prefix",
+        "X-Script-Name",
+        "X-Envoy-Original-Path",
+    ];
+    let spelt: Vec<String> = names.into_iter().flat_map(spellings).collect();
+    assert!(spelt.len() > 1500);
+    let token = bearer(&good());
+    let upgrade = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
+    for (method, target, more) in [
+        ("POST", "/api/updateInventory", &[][..]),
+        ("POST", "/open", &[]),
+        ("GET", "/open/ws", &upgrade),
+        ("OPTIONS", "/open", &[]),
+    ] {
+        let mut client = Client::connect(sidecar.address);
+        for some in spelt.chunks(90) {
+            let mut fields = vec![("Authorization", token.as_str())];
+            fields.extend(more);
+            fields.extend(some.iter().map(|name| (&**name, "admin")));
+            client.send(&request(method, target, &fields, if method == "POST" { "{}" } else { "" }));
+            assert_eq!(client.response(false).status, 200, "{method} {target}");
+            let seen = upstream.seen().pop().unwrap();
+            assert_eq!(seen.target(), target);
+            let left: Vec<&str> = seen.head.lines().filter(|line| line.contains("admin")).collect();
+            assert!(left.is_empty(), "{method} {target}: {left:?}");
+        }
+    }
+}
+
 #[test]
 fn trailers_tell_nothing_about_who_was_proven() {
     let upstream = Upstream::friendly();
