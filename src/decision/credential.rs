@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{AUTHORIZATION, COOKIE, HeaderName, ORIGIN};
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, ORIGIN, UPGRADE};
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode;
 
@@ -95,7 +95,7 @@ fn none_found(head: &RequestHead<'_>, places: &[Place]) -> &'static str {
         Place::Authorization | Place::Query(_) | Place::Header(_) => false,
     });
     if uncounted {
-        "the token in the cookie does not count: its method may change something, and its Origin is foreign"
+        "the token in the cookie does not count: the request may change something, and its Origin is foreign"
     } else {
         "no token in any of the places where it may be"
     }
@@ -153,7 +153,8 @@ fn tokens_in<'a>(head: &RequestHead<'a>, place: &Place, origins: &[OriginPattern
 /// host's own pages and permitted origins may rely on that.
 fn cookie_counts(head: &RequestHead<'_>, origins: &[OriginPattern]) -> bool {
     let safe = |method: &Method| matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-    if head.methods().all(safe) {
+    // A WebSocket begins with a GET, and a browser lets every page open one to every host.
+    if head.methods().all(safe) && !head.headers.contains_key(UPGRADE) {
         return true;
     }
     head.headers.get_all(ORIGIN).iter().all(|origin| {
@@ -272,6 +273,16 @@ mod tests {
         }
         let bearer = Asked::new("GET", "/x").header("authorization", "Bearer a");
         assert_eq!(found(&bearer, &[Place::Query("t".into())]), Err(Code::CredentialMissing));
+    }
+
+    #[test]
+    fn a_cookie_opens_no_websocket_for_a_foreign_page() {
+        let asked = |origin| {
+            Asked::new("GET", "/ws").header("cookie", "t=c").header("upgrade", "websocket").header("origin", origin)
+        };
+        let places = [Place::Cookie("t".into())];
+        assert_eq!(found(&asked("https://evil.example"), &places), Err(Code::CredentialMissing));
+        assert!(found(&asked("https://oms.example"), &places).is_ok());
     }
 
     #[test]
