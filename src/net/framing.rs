@@ -8,7 +8,7 @@
 use std::fmt;
 
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use crate::decision::rejection::{Code, Rejection};
 
@@ -170,55 +170,69 @@ impl Framing {
     ///
     /// # Errors
     /// At the first fault. Whatever comes after it is not looked at.
-    pub(super) fn feed(&mut self, fed: &[u8]) -> Result<(), Fault> {
-        let mut bytes = fed;
-        while !bytes.is_empty() {
-            bytes = match &mut self.at {
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let mut from = 0;
+        while let Some(rest) = bytes.get(from..).filter(|rest| !rest.is_empty()) {
+            match &mut self.at {
                 At::Over => return Ok(()),
                 At::Body(left) | At::Chunk(left) => {
-                    let gone = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                    let gone = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
                     *left -= gone as u64;
+                    from += gone;
                     if *left == 0 {
                         self.at = if matches!(self.at, At::Body(_)) { At::Head } else { At::ChunkEnd };
                     }
-                    bytes.get(gone..).unwrap_or_default()
                 }
                 At::Head | At::ChunkLine | At::ChunkEnd | At::Trailer => {
-                    let in_head = self.at == At::Head;
-                    self.feed_line(bytes).map_err(|flaw| {
-                        self.stop();
-                        let before = fed.len() - bytes.len();
-                        if in_head { Fault::Head(self.heads + 1, flaw) } else { Fault::Body(before, flaw) }
-                    })?
+                    from += self.feed_lines(rest).map_err(|(before, flaw)| self.fault(from + before, flaw))?;
                 }
-            };
+            }
         }
         Ok(())
     }
 
-    /// Takes a line off `bytes`, or keeps what there is of one; says what is left.
-    fn feed_line<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Flaw> {
-        let end = memchr(b'\n', bytes);
-        let (piece, rest) = bytes.split_at_checked(end.map_or(bytes.len(), |end| end + 1)).unwrap_or((bytes, b""));
-        self.size += piece.len();
-        if self.size > if self.at == At::ChunkLine { CHUNK_LINE } else { self.limit } {
-            return Err(Flaw::TooLarge);
+    /// Takes lines off `bytes` as long as lines are due, and keeps the beginning of the last. Says how many bytes were
+    /// taken.
+    fn feed_lines(&mut self, bytes: &[u8]) -> Result<usize, (usize, Flaw)> {
+        let mut from = 0;
+        for end in memchr_iter(b'\n', bytes) {
+            let piece = bytes.get(from..=end).unwrap_or_default();
+            self.grow(piece).and_then(|()| self.end_line(piece)).map_err(|flaw| (from, flaw))?;
+            from = end + 1;
+            if matches!(self.at, At::Body(_) | At::Chunk(_)) {
+                return Ok(from);
+            }
         }
-        if end.is_none() {
+        let piece = bytes.get(from..).unwrap_or_default();
+        if !piece.is_empty() {
+            self.grow(piece).map_err(|flaw| (from, flaw))?;
             self.line.extend_from_slice(piece);
-        } else if self.line.is_empty() {
-            self.end_line(piece)?;
-        } else {
-            let mut line = std::mem::take(&mut self.line);
-            line.extend_from_slice(piece);
-            self.end_line(&line)?;
         }
-        Ok(rest)
+        Ok(bytes.len())
+    }
+
+    /// Counts more of a head, a chunk's line or trailers.
+    fn grow(&mut self, piece: &[u8]) -> Result<(), Flaw> {
+        self.size += piece.len();
+        let limit = if self.at == At::ChunkLine { CHUNK_LINE } else { self.limit };
+        if self.size > limit { Err(Flaw::TooLarge) } else { Ok(()) }
+    }
+
+    /// Gives up at a flaw behind so many good bytes.
+    fn fault(&mut self, before: usize, flaw: Flaw) -> Fault {
+        let in_head = self.at == At::Head;
+        self.stop();
+        if in_head { Fault::Head(self.heads + 1, flaw) } else { Fault::Body(before, flaw) }
     }
 
     /// A line is whole, its end included.
-    fn end_line(&mut self, line: &[u8]) -> Result<(), Flaw> {
-        let line = line.strip_suffix(b"\r\n").ok_or(Flaw::BareLf)?;
+    fn end_line(&mut self, piece: &[u8]) -> Result<(), Flaw> {
+        if !self.line.is_empty() {
+            let mut line = std::mem::take(&mut self.line);
+            line.extend_from_slice(piece);
+            return self.end_line(&line);
+        }
+        let line = piece.strip_suffix(b"\r\n").ok_or(Flaw::BareLf)?;
         let next = match self.at {
             At::Head if line.is_empty() && self.head.begun => self.end_head()?,
             At::Head => {
