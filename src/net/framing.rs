@@ -197,7 +197,10 @@ impl Framing {
         let mut from = 0;
         for end in memchr_iter(b'\n', bytes) {
             let piece = bytes.get(from..=end).unwrap_or_default();
-            self.grow(piece).and_then(|()| self.end_line(piece)).map_err(|flaw| (from, flaw))?;
+            self.grow(piece).map_err(|flaw| (from, flaw))?;
+            if !self.is_no_matter(piece) {
+                self.end_line(piece).map_err(|flaw| (from, flaw))?;
+            }
             from = end + 1;
             if matches!(self.at, At::Body(_) | At::Chunk(_)) {
                 return Ok(from);
@@ -211,7 +214,17 @@ impl Framing {
         Ok(bytes.len())
     }
 
+    /// Whether a whole line is a field that says nothing of where its message ends: nearly all are.
+    #[inline]
+    fn is_no_matter(&self, piece: &[u8]) -> bool {
+        self.head.begun
+            && self.line.is_empty()
+            && piece.ends_with(b"\r\n")
+            && !matches!(piece.first(), Some(b'c' | b'C' | b't' | b'T' | b' ' | b'\t' | b'\r'))
+    }
+
     /// Counts more of a head, a chunk's line or trailers.
+    #[inline]
     fn grow(&mut self, piece: &[u8]) -> Result<(), Flaw> {
         self.size += piece.len();
         let limit = if self.at == At::ChunkLine { CHUNK_LINE } else { self.limit };
