@@ -22,11 +22,26 @@ need_nextest() {
     cargo install --quiet --locked cargo-nextest
 }
 
-# A real servlet container to stand in front of. Tests that want it say so aloud where it is not.
-need_tomcat() {
-    [ -f /usr/share/tomcat10/lib/catalina.jar ] && command -v java >/dev/null && return
-    apt_install tomcat10-common default-jre-headless ||
-        echo "SKIPPED: no Tomcat, and it cannot be installed here (package tomcat10-common)"
+# Real servers to stand in front of. Where Debian's packages can be had, the tests insist on every one of them; elsewhere
+# they say aloud which they leave out.
+need_upstreams() {
+    local lacking=()
+    [ -f /usr/share/tomcat10/lib/catalina.jar ] || lacking+=(tomcat10-common)
+    [ -f /usr/share/java/jetty9-servlet.jar ] || lacking+=(libjetty9-java)
+    command -v javac >/dev/null || lacking+=(default-jdk-headless)
+    NODE_PATH=/usr/share/nodejs node -e 'require("express")' 2>/dev/null || lacking+=(node-express nodejs)
+    command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || lacking+=(nginx)
+    local module
+    for module in uvicorn starlette flask; do
+        /usr/bin/python3 -c "import $module" 2>/dev/null || lacking+=("python3-$module")
+    done
+    if ! command -v apt-get >/dev/null; then
+        [ ${#lacking[@]} = 0 ] || echo "SKIPPED: tests with real servers, which are Debian packages: ${lacking[*]}" >&2
+        return
+    fi
+    export WAXSEAL_UPSTREAMS=required
+    [ ${#lacking[@]} = 0 ] || apt_install "${lacking[@]}" ||
+        { echo "real servers are needed: apt-get install ${lacking[*]}" >&2; exit 2; }
 }
 
 # The corpus runner signs its tokens with it. Sets `python`.

@@ -35,9 +35,14 @@ mod rates;
 mod refusals;
 mod reports;
 mod secrets;
+#[allow(dead_code, reason = "shared with the differential tests, which use more of it")]
+#[path = "../differential/servers/start.rs"]
+mod start;
 mod stopping;
 mod tokens;
 mod tomcat;
+#[path = "../differential/servers/tomcat.rs"]
+mod tomcat10;
 mod upgrade;
 mod upstream;
 mod wrong;
