@@ -9,25 +9,22 @@ use super::rejection::{Code, Rejection};
 /// The longest token that is looked at, in bytes.
 pub const LONGEST_TOKEN: usize = 16 * 1024;
 
-/// A token in its parts. Nothing of it is proven.
-#[derive(Debug)]
-pub struct Jws<'t> {
+/// A token in its parts, its payload not yet read: what a signature is judged by. Nothing of it is proven.
+pub struct Parts<'t> {
     /// What the signature is over: header and payload as they were sent.
     signed: &'t [u8],
+    payload: Vec<u8>,
     signature: Vec<u8>,
-    algorithm: Box<str>,
-    kid: Option<Box<str>>,
-    typ: Option<Box<str>>,
-    claims: Claims,
+    header: Header,
 }
 
-impl<'t> Jws<'t> {
+impl<'t> Parts<'t> {
     /// Takes a token apart.
     ///
     /// # Errors
-    /// `token_malformed`: it is too long, not three parts, not canonical base64url, not JSON objects, names a member
-    /// twice, or its header asks for what is never done (`crit`, `b64`, a key it brings along or points to).
-    pub fn parse(token: &'t [u8]) -> Result<Self, Rejection> {
+    /// `token_malformed`: it is too long, not three parts, not canonical base64url, its header is no JSON object or names
+    /// a member twice, or asks for what is never done (`crit`, `b64`, a key it brings along or points to).
+    pub fn of(token: &'t [u8]) -> Result<Self, Rejection> {
         if token.is_empty() {
             return Err(malformed("the token is empty"));
         }
@@ -49,15 +46,7 @@ impl<'t> Jws<'t> {
         let header = parse_header(&decode(part(0, first), "header")?)?;
         let payload = decode(part(first + 1, second), "payload")?;
         let signature = decode(part(second + 1, token.len()), "signature")?;
-        let claims = Claims::parse(&payload).map_err(|why| malformed(format!("the payload: {why}")))?;
-        Ok(Self {
-            signed: part(0, second),
-            signature,
-            algorithm: header.algorithm,
-            kid: header.kid,
-            typ: header.typ,
-            claims,
-        })
+        Ok(Self { signed: part(0, second), payload, signature, header })
     }
 
     /// What the signature is over.
@@ -72,17 +61,40 @@ impl<'t> Jws<'t> {
 
     /// The `alg` that the token says it was signed with. It chooses nothing.
     pub fn algorithm(&self) -> &str {
-        &self.algorithm
+        &self.header.algorithm
     }
 
     /// The key that the token says it was signed with.
     pub fn kid(&self) -> Option<&str> {
-        self.kid.as_deref()
+        self.header.kid.as_deref()
     }
 
     /// What the token says it is.
     pub fn typ(&self) -> Option<&str> {
-        self.typ.as_deref()
+        self.header.typ.as_deref()
+    }
+}
+
+/// A token in its parts, with its claims. Nothing of it is proven.
+pub struct Jws<'t> {
+    parts: Parts<'t>,
+    claims: Claims,
+}
+
+impl<'t> Jws<'t> {
+    /// Takes a token apart and reads its claims.
+    ///
+    /// # Errors
+    /// `token_malformed`: as [`Parts::of`], or the payload is no JSON object or names a member twice.
+    pub fn parse(token: &'t [u8]) -> Result<Self, Rejection> {
+        let parts = Parts::of(token)?;
+        let claims = Claims::parse(&parts.payload).map_err(|why| malformed(format!("the payload: {why}")))?;
+        Ok(Self { parts, claims })
+    }
+
+    /// All but the claims.
+    pub fn parts(&self) -> &Parts<'t> {
+        &self.parts
     }
 
     /// The claims, unproven.
@@ -92,9 +104,9 @@ impl<'t> Jws<'t> {
 
     /// What its header says, for people.
     pub(super) fn words(&self) -> String {
-        let (kid, typ) = (self.kid.as_deref(), self.typ.as_deref());
         let told = |value: Option<&str>| value.map_or_else(|| "none".to_owned(), |value| format!("{value:?}"));
-        format!("alg {:?}, kid {}, typ {}", self.algorithm, told(kid), told(typ))
+        let parts = &self.parts;
+        format!("alg {:?}, kid {}, typ {}", parts.algorithm(), told(parts.kid()), told(parts.typ()))
     }
 
     /// The claims, once a signature was found good.
@@ -103,6 +115,7 @@ impl<'t> Jws<'t> {
     }
 }
 
+/// What is read of a JOSE header.
 struct Header {
     algorithm: Box<str>,
     kid: Option<Box<str>>,
@@ -154,9 +167,10 @@ mod tests {
     fn a_plain_token_comes_apart() {
         let token = token(r#"{"alg":"HS256","kid":"k","typ":"JWT","x":1}"#, r#"{"exp":1}"#);
         let jws = Jws::parse(token.as_bytes()).unwrap();
-        assert_eq!((jws.algorithm(), jws.kid(), jws.typ()), ("HS256", Some("k"), Some("JWT")));
-        assert_eq!(jws.signed(), token.rsplit_once('.').unwrap().0.as_bytes());
-        assert_eq!(jws.signature(), [0, 0, 0]);
+        let parts = jws.parts();
+        assert_eq!((parts.algorithm(), parts.kid(), parts.typ()), ("HS256", Some("k"), Some("JWT")));
+        assert_eq!(parts.signed(), token.rsplit_once('.').unwrap().0.as_bytes());
+        assert_eq!(parts.signature(), [0, 0, 0]);
     }
 
     #[test]

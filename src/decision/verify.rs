@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::claims::{Claims, malformed};
-use super::jws::Jws;
+use super::jws::{Jws, Parts};
 use super::keys::{Algorithm, AlgorithmSet, Issuer, IssuerId, IssuerSlot, KeySet, Stamp};
 use super::memo::Memo;
 use super::principal::Principal;
@@ -71,14 +71,16 @@ pub(super) fn prove<W: Witness>(
     let mut furthest: Option<(Miss, &AlgorithmSet)> = None;
     for (id, slot) in candidates(snapshot, issuers, iss.as_deref()) {
         asked.push(slot.stamp());
-        let checked = check_signature(&jws, slot);
+        let checked = check_signature(jws.parts(), slot);
         let algorithms = &slot.issuer.algorithms;
         tried(witness, "signature", checked.is_ok(), || {
             let expected = format!("of issuer {:?} by {}", slot.issuer.name, slot.issuer.algorithms);
             (
                 expected,
-                checked
-                    .map_or_else(|miss| miss.rejection(&jws, algorithms).detail().to_owned(), |()| "good".to_owned()),
+                checked.map_or_else(
+                    |miss| miss.rejection(jws.parts(), algorithms).detail().to_owned(),
+                    |()| "good".to_owned(),
+                ),
             )
         });
         match checked {
@@ -92,7 +94,7 @@ pub(super) fn prove<W: Witness>(
         }
     }
     let unproven = Err(match furthest {
-        Some((miss, algorithms)) => miss.rejection(&jws, algorithms),
+        Some((miss, algorithms)) => miss.rejection(jws.parts(), algorithms),
         None => no_issuer(iss.as_deref(), issuers, snapshot),
     });
     told(witness, "issuer", unproven, |unproven| {
@@ -129,19 +131,19 @@ enum Miss {
 
 impl Miss {
     /// The refusal of a token that came so far with an issuer of these algorithms.
-    fn rejection(self, jws: &Jws<'_>, algorithms: &AlgorithmSet) -> Rejection {
+    fn rejection(self, token: &Parts<'_>, algorithms: &AlgorithmSet) -> Rejection {
         match self {
             Miss::Algorithm => {
-                let own = Algorithm::named(jws.algorithm()).is_some_and(|own| algorithms.contains(own));
+                let own = Algorithm::named(token.algorithm()).is_some_and(|own| algorithms.contains(own));
                 let detail = if own {
-                    format!("no key of the issuer verifies {:?}", jws.algorithm())
+                    format!("no key of the issuer verifies {:?}", token.algorithm())
                 } else {
-                    format!("alg: expected {algorithms}, found {:?}", jws.algorithm())
+                    format!("alg: expected {algorithms}, found {:?}", token.algorithm())
                 };
                 Rejection::new(Code::AlgorithmNotAllowed, detail)
             }
             Miss::Kid => {
-                Rejection::new(Code::UnknownKey, format!("no key is called {:?}", jws.kid().unwrap_or_default()))
+                Rejection::new(Code::UnknownKey, format!("no key is called {:?}", token.kid().unwrap_or_default()))
             }
             Miss::Signature => Rejection::new(Code::SignatureInvalid, "the signature is of no known key"),
             Miss::Lacking => {
@@ -151,16 +153,17 @@ impl Miss {
     }
 }
 
-fn check_signature(jws: &Jws<'_>, slot: &IssuerSlot) -> Result<(), Miss> {
-    let algorithm = Algorithm::named(jws.algorithm()).ok_or(Miss::Algorithm)?;
+/// Whether one of the issuer's keys made the signature.
+fn check_signature(token: &Parts<'_>, slot: &IssuerSlot) -> Result<(), Miss> {
+    let algorithm = Algorithm::named(token.algorithm()).ok_or(Miss::Algorithm)?;
     if !slot.issuer.algorithms.contains(algorithm) {
         return Err(Miss::Algorithm);
     }
     let keys: &KeySet = slot.keys.as_ref().ok_or(Miss::Lacking)?;
-    let named = |id: Option<&str>| id.is_none() || jws.kid().is_none() || id == jws.kid();
+    let named = |id: Option<&str>| id.is_none() || token.kid().is_none() || id == token.kid();
     let mut miss = if keys.keys().iter().any(|key| named(key.id())) { Miss::Algorithm } else { Miss::Kid };
     for key in keys.keys().iter().filter(|key| named(key.id()) && key.algorithms().contains(algorithm)) {
-        if key.verifies(algorithm, jws.signed(), jws.signature()) {
+        if key.verifies(algorithm, token.signed(), token.signature()) {
             return Ok(());
         }
         miss = Miss::Signature;
@@ -179,8 +182,8 @@ fn no_issuer(iss: Option<&str>, issuers: &[IssuerId], snapshot: &Snapshot) -> Re
 
 /// Builds the principal of a token whose signature is good, by the rules of its issuer.
 fn principal<W: Witness>(id: IssuerId, issuer: &Issuer, jws: Jws<'_>, witness: &mut W) -> Result<Principal, Rejection> {
-    told(witness, "typ", check_type(issuer, &jws), |_| {
-        (issuer.types.words(), jws.typ().map_or_else(|| "none".to_owned(), |typ| format!("{typ:?}")))
+    told(witness, "typ", check_type(issuer, jws.parts()), |_| {
+        (issuer.types.words(), jws.parts().typ().map_or_else(|| "none".to_owned(), |typ| format!("{typ:?}")))
     })?;
     let claims = jws.into_claims();
     let expires = claims.date("exp").and_then(|exp| exp.ok_or_else(|| missing("exp")));
@@ -215,11 +218,11 @@ fn principal<W: Witness>(id: IssuerId, issuer: &Issuer, jws: Jws<'_>, witness: &
     })
 }
 
-fn check_type(issuer: &Issuer, jws: &Jws<'_>) -> Result<(), Rejection> {
-    if issuer.types.accept(jws.typ()) {
+fn check_type(issuer: &Issuer, token: &Parts<'_>) -> Result<(), Rejection> {
+    if issuer.types.accept(token.typ()) {
         return Ok(());
     }
-    let found = jws.typ().map_or_else(|| "none".to_owned(), |typ| format!("{typ:?}"));
+    let found = token.typ().map_or_else(|| "none".to_owned(), |typ| format!("{typ:?}"));
     let detail = format!("typ: expected {}, found {found}", issuer.types.words());
     Err(Rejection::new(Code::TokenType, detail))
 }

@@ -71,10 +71,10 @@ pub fn inspect(config: &Config, token: &Secret<String>, now: UnixSeconds) -> Ins
     let refused = examined.as_ref().err();
     Inspection {
         at: now.stamp().to_string(),
-        header: read.as_ref().map(|jws| Header {
-            alg: jws.algorithm().to_owned(),
-            kid: jws.kid().map(str::to_owned),
-            typ: jws.typ().map(str::to_owned),
+        header: read.as_ref().map(Jws::parts).map(|parts| Header {
+            alg: parts.algorithm().to_owned(),
+            kid: parts.kid().map(str::to_owned),
+            typ: parts.typ().map(str::to_owned),
         }),
         claims: read.map(|jws| jws.unverified_claims().json().clone()),
         steps: record.steps.into_iter().map(|look| step(look, &config.snapshot)).collect(),
