@@ -3,6 +3,8 @@
 //! Each key carries the algorithms it may be used with, so the `alg` of a token chooses nothing (RFC 8725 section 3.1).
 //! A key that is too weak or of the wrong kind cannot be made.
 
+mod modulus;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -186,6 +188,10 @@ pub enum KeyError {
     PublicAsSecret,
     #[error("the RSA key has {0} bits, at least 2048 are wanted")]
     ShortRsa(usize),
+    #[error("the RSA key has {0} bits, more than 8192 are never verified")]
+    LongRsa(usize),
+    #[error("the RSA key was made by a faulty generator and can be factored (CVE-2017-15361): make a new one")]
+    BrokenRsa,
     #[error("no algorithm of this issuer ({wanted}) can be used with {found}")]
     WrongFamily { wanted: AlgorithmSet, found: &'static str },
     #[error("the key cannot be read: {0}")]
@@ -322,8 +328,7 @@ impl fmt::Debug for Key {
 /// What kind of public key this is.
 fn family_of(der: &[u8]) -> Result<Family, KeyError> {
     if let Ok(key) = RsaPublicKey::from_der(der) {
-        let bits = key.modulus_len() * 8;
-        return if bits < 2048 { Err(KeyError::ShortRsa(bits)) } else { Ok(Family::Rsa) };
+        return modulus::check(&key).map(|()| Family::Rsa);
     }
     for algorithm in [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA] {
         if algorithm.public().is_some_and(|verification| ParsedPublicKey::new(verification, der).is_ok()) {
@@ -354,7 +359,7 @@ fn is_public_key(secret: &[u8]) -> bool {
         || (text.starts_with('{') && text.contains("\"keys\""))
         || text.starts_with("ssh-")
         || text.starts_with("ecdsa-sha2-")
-        || (secret.first() == Some(&DER_SEQUENCE) && family_of(secret).is_ok())
+        || (secret.first() == Some(&DER_SEQUENCE) && !matches!(family_of(secret), Err(KeyError::Unreadable(_))))
 }
 
 /// All keys of one issuer.

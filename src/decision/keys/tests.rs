@@ -27,6 +27,12 @@ fn weak_secrets_are_refused() {
     assert!(Key::hmac(None, &[7; 5], hs512, true).is_ok());
 }
 
+/// A public key that is too short to be one here.
+fn short_rsa() -> Vec<u8> {
+    let components = RsaPublicKeyComponents { n: vec![0xff; 128], e: vec![1, 0, 1] };
+    aws_lc_rs::encoding::AsDer::as_der(&components).unwrap().as_ref().to_vec()
+}
+
 #[test]
 fn a_public_key_is_no_secret() {
     let pair = rcgen::KeyPair::generate().unwrap();
@@ -36,6 +42,7 @@ fn a_public_key_is_no_secret() {
         br#"{"kty":"RSA","n":"AA"}"#.to_vec(),
         b"ssh-ed25519 AAAA".to_vec(),
         b"ecdsa-sha2-nistp256 AAAA".to_vec(),
+        short_rsa(),
     ] {
         let error = Key::hmac(None, &secret, set(&[Algorithm::HS256]), true).unwrap_err();
         assert_eq!(error, KeyError::PublicAsSecret);

@@ -385,13 +385,6 @@ fn an_empty_secret_is_no_key() {
 }
 
 #[test]
-fn an_rsa_key_of_1024_bits_is_no_key() {
-    let modulus = [[0xc5].as_slice(), &[0x5a; 126], &[0x01]].concat();
-    let error = Key::rsa(None, &modulus, &[1, 0, 1], Algorithm::ALL.into_iter().collect()).unwrap_err();
-    assert!(matches!(error, KeyError::ShortRsa(1024) | KeyError::Unreadable(_)), "{error}");
-}
-
-#[test]
 fn a_member_that_stands_twice_is_refused_in_payload_and_header() {
     for more in [",\"exp\":1900000000", ",\"x\":1,\"x\":1", ",\"x\":{\"y\":1,\"y\":2}", ",\"s\\u0075b\":\"admin\""] {
         assert_eq!(of_payload(&payload(&[], more)), Err(Code::TokenMalformed), "{more}");
