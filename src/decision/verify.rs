@@ -311,3 +311,5 @@ pub(super) fn check_unbound<W: Witness>(principal: &Principal, witness: &mut W) 
 
 #[cfg(test)]
 pub(super) mod tests;
+#[cfg(test)]
+mod vectors;
