@@ -44,15 +44,15 @@ need_upstreams() {
         { echo "real servers are needed: apt-get install ${lacking[*]}" >&2; exit 2; }
 }
 
-# The corpus runner signs its tokens with it. Sets `python`.
-need_cryptography() {
-    python=python3
-    python3 -c 'import cryptography' 2>/dev/null && return
-    local venv=target/venv
-    if [ ! -x "$venv/bin/python" ]; then
-        echo "installing with pip: cryptography"
-        python3 -m venv "$venv" 2>/dev/null || { apt_install python3-venv && python3 -m venv "$venv"; }
-        "$venv/bin/pip" install --quiet cryptography
-    fi
-    python=$venv/bin/python
+# A Python that signs and reads tokens by libraries of its own. Sets `python`, to nothing where none can be had.
+need_python() {
+    local libraries='import cryptography; from jwt import PyJWK' venv=target/venv
+    for python in python3 "$venv/bin/python"; do
+        "$python" -c "$libraries" 2>/dev/null && return
+    done
+    echo "installing with pip: cryptography, pyjwt"
+    python3 -m venv "$venv" 2>/dev/null || { apt_install python3-venv && python3 -m venv "$venv"; } || true
+    "$venv/bin/pip" install --quiet cryptography pyjwt && return
+    python=
+    echo "SKIPPED: no Python with cryptography and pyjwt, and it cannot be installed here"
 }
