@@ -303,4 +303,29 @@ mod tests {
             assert_eq!(found(&asked, &places).is_ok(), good, "{method} {origin:?}");
         }
     }
+
+    #[test]
+    fn what_stands_in_a_place_is_seen_whether_it_counts_or_not() {
+        let foreign =
+            Asked::new("POST", "/x?t=q").header("origin", "https://evil.example").header("cookie", "a=1; t=c");
+        let asked = foreign.header("x-token", "h").header("authorization", "Basic a b");
+        let seen = |place: Place| unverified_token(&asked.head(), &place).map(|token| token.into_owned());
+        for (place, token) in [
+            (Place::Authorization, "b"),
+            (Place::Cookie("t".into()), "c"),
+            (Place::Query("t".into()), "q"),
+            (Place::Header(HeaderName::from_static("x-token")), "h"),
+        ] {
+            assert_eq!(seen(place).as_deref(), Some(token.as_bytes()));
+        }
+        assert_eq!(seen(Place::Cookie("u".into())), None);
+        assert_eq!(unverified_token(&Asked::new("GET", "/x").head(), &Place::Authorization), None);
+    }
+
+    #[test]
+    fn a_credential_does_not_print_its_token() {
+        let asked = Asked::new("GET", "/x").header("authorization", "Bearer hush");
+        let credential = Credential::find(&asked.head(), HEADER, &[]).unwrap();
+        assert_eq!(format!("{credential:?}"), "Credential([hidden] from header)");
+    }
 }

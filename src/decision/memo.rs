@@ -112,3 +112,33 @@ impl Equivalent<Bytes> for Token<'_> {
         self.0 == token.0.expose().as_slice()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::keys::{Algorithm, IssuerId};
+    use crate::decision::policy::Policy;
+    use crate::decision::route::tests::default;
+    use crate::decision::verify::tests::{OWN, issuer, payload, slot, snapshot};
+    use crate::decision::verify::{Token, prove};
+    use crate::decision::witness::Nobody;
+
+    #[test]
+    fn a_memo_tells_how_much_it_remembers_and_not_what() {
+        let slots = vec![slot(issuer("own"), vec![OWN.key(None, &[Algorithm::HS256])])];
+        let snapshot = snapshot(slots, vec![default(Policy::Deny)]);
+        let token = OWN.token(Algorithm::HS256, r#"{"alg":"HS256"}"#, &payload(&[], ""));
+        for (mut memo, told, again) in [
+            (Memo::new(8, 1 << 16), "Memo(1 proofs)", true),
+            (Memo::new(0, 1 << 16), "Memo(off)", false),
+            (Memo::off(), "Memo(off)", false),
+        ] {
+            let mut remembered = || {
+                let token = Token { bytes: token.as_bytes(), issuers: &[IssuerId(0)] };
+                prove(token, &snapshot, &mut memo, &mut Nobody).unwrap().remembered
+            };
+            assert_eq!((remembered(), remembered()), (false, again));
+            assert_eq!(format!("{memo:?}"), told);
+        }
+    }
+}

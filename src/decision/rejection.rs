@@ -391,4 +391,15 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_stranger_is_told_one_sentence_and_nothing_of_the_detail() {
+        for code in Code::ALL {
+            let rejection = Rejection::new(code, "alg: expected HS512");
+            let message = rejection.public_message();
+            assert!(message.ends_with('.') && !message.contains("HS512"), "{message}");
+            assert!(message.starts_with(char::is_uppercase) && !message.contains(". "), "{message}");
+            assert_eq!(rejection.to_string(), format!("{}: alg: expected HS512", code.name()));
+        }
+    }
 }

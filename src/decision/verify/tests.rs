@@ -1,5 +1,7 @@
 //! Claims about which tokens prove what. `good` is a token that passes; each test spoils one thing about it.
 
+mod examined;
+
 use std::sync::LazyLock;
 
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
