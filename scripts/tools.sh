@@ -56,3 +56,15 @@ need_python() {
     python=
     echo "SKIPPED: no Python with cryptography and pyjwt, and it cannot be installed here"
 }
+
+# Counts which lines ran. Rust 1.95 writes what LLVM 22 reads.
+need_coverage() {
+    cargo llvm-cov --version >/dev/null 2>&1 || {
+        echo "installing with cargo: cargo-llvm-cov"
+        cargo install --quiet --locked cargo-llvm-cov
+    }
+    command -v llvm-cov-22 >/dev/null || apt_install llvm-22 ||
+        { echo "llvm-cov of LLVM 22 is needed: install llvm-22" >&2; exit 2; }
+    export LLVM_COV LLVM_PROFDATA
+    LLVM_COV=$(command -v llvm-cov-22) LLVM_PROFDATA=$(command -v llvm-profdata-22)
+}
