@@ -30,8 +30,9 @@ use crate::telemetry::metrics::{Metrics, Side};
 const MOST_HEADERS: usize = 256;
 /// How often unused connections are looked through, while there are any.
 const REAPING: Duration = Duration::from_millis(500);
-/// Bytes of a response head that are taken.
-const LARGEST_HEAD: usize = 256 * 1024;
+/// Bytes of a response head that are taken, and of a response that are held while its reader is slow: what a slow
+/// reader costs here.
+const BUFFER: usize = 64 * 1024;
 
 /// The open connections of one worker.
 pub struct Pool<B>(Rc<Shared<B>>);
@@ -268,7 +269,7 @@ where
     async fn shake_hands(&self, stream: Stream) -> Result<(SendRequest<B>, Heard), String> {
         let mut builder = http1::Builder::new();
         // One flat write costs less than a vectored one for the small heads that nearly all requests have.
-        builder.writev(false).max_headers(MOST_HEADERS).max_header_size(LARGEST_HEAD);
+        builder.writev(false).max_headers(MOST_HEADERS).max_header_size(BUFFER).max_buf_size(BUFFER);
         let (stream, heard) = Counted::new(stream);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
         let open = self.0.metrics.connection(Side::Upstream);
