@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
@@ -17,8 +17,17 @@ use hyper::service::{Service, service_fn};
 use pin_project_lite::pin_project;
 
 use super::framing::Flaw;
+use super::reader::note_asked;
 use super::{Hooks, Limits, Peer};
 use crate::decision::rejection::Code;
+
+/// What a peer may spend on frames that carry nothing of a request before that is a flood. Some clients spend a
+/// hundred at once: browsers that leave a page take all of its requests back.
+const CREDIT: usize = 1000;
+/// What it earns by each part of an answer that it takes, and besides by so many bytes of it: clients ping and widen
+/// windows in step with what they receive, by far less than this.
+const EARNED_BY_PART: usize = 8;
+const BYTES_FOR_ONE: usize = 1024;
 
 /// A mark among the extensions of a request that the parser took and that must be refused all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +47,8 @@ pub(super) struct Activity {
     moved: AtomicUsize,
     /// Request heads that have begun.
     heads: AtomicUsize,
+    /// What the peer may still spend on frames that carry nothing of a request; 0 for good once it has flooded.
+    credit: AtomicUsize,
     /// Whether the last of them has not ended.
     head_open: AtomicBool,
     /// Whether the connection is new and its first byte still awaited.
@@ -66,6 +77,7 @@ impl Activity {
             requests: AtomicUsize::new(0),
             moved: AtomicUsize::new(0),
             heads: AtomicUsize::new(0),
+            credit: AtomicUsize::new(CREDIT),
             head_open: AtomicBool::new(false),
             fresh: AtomicBool::new(true),
             blocked: AtomicBool::new(false),
@@ -106,6 +118,32 @@ impl Activity {
     /// Whether the peer does not take the bytes that are due to it.
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked.load(Relaxed)
+    }
+
+    /// What the peer may still spend on frames that carry nothing of a request.
+    pub(super) fn credit(&self) -> usize {
+        self.credit.load(Relaxed)
+    }
+
+    /// The peer has spent so much.
+    pub(super) fn spend(&self, cost: usize) {
+        self.credit.store(self.credit().saturating_sub(cost), Relaxed);
+    }
+
+    /// The peer has taken a part of an answer of so many bytes.
+    fn earn(&self, bytes: usize) {
+        let credit = self.credit();
+        if credit > 0 && credit < CREDIT {
+            let earned = bytes / BYTES_FOR_ONE + EARNED_BY_PART;
+            self.credit.store(credit.saturating_add(earned).min(CREDIT), Relaxed);
+        }
+    }
+
+    /// A while has gone by.
+    pub(super) fn forgive(&self) {
+        if self.credit() > 0 {
+            self.credit.store(CREDIT, Relaxed);
+        }
     }
 
     /// Whether the peer has sent its last byte.
@@ -201,6 +239,8 @@ pin_project! {
         #[pin]
         body: Option<B>,
         in_flight: Option<InFlight>,
+        // Bytes of the last part. Whoever asks for the next has taken it.
+        handed: Option<usize>,
     }
 }
 
@@ -209,11 +249,26 @@ impl<B: Body> Body for Answer<B> {
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let parts = self.project();
-        let frame = match parts.body.as_pin_mut() {
-            Some(body) => ready!(body.poll_frame(cx)),
+        let mut parts = self.project();
+        if let (Some(in_flight), Some(bytes)) = (&parts.in_flight, parts.handed.take()) {
+            in_flight.activity.earn(bytes);
+        }
+        let frame = match parts.body.as_mut().as_pin_mut() {
+            Some(body) => {
+                note_asked(false);
+                ready!(body.poll_frame(cx))
+            }
             None => None,
         };
+        let bytes = frame.as_ref().and_then(|frame| Some(frame.as_ref().ok()?.data_ref()?.remaining()));
+        note_asked(bytes.is_some());
+        // The last part is asked for and never asked beyond.
+        match &parts.in_flight {
+            Some(in_flight) if parts.body.as_mut().as_pin_mut().is_some_and(|body| body.is_end_stream()) => {
+                in_flight.activity.earn(0);
+            }
+            _ => *parts.handed = bytes,
+        }
         if frame.is_none() {
             *parts.in_flight = None;
         }
@@ -267,14 +322,14 @@ where
             if flaw.is_some() || (http1 && !tunnel && activity.draining.load(Relaxed)) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok(response.map(|body| Answer { body: Some(body), in_flight: Some(in_flight) }))
+            Ok(response.map(|body| Answer { body: Some(body), in_flight: Some(in_flight), handed: None }))
         }
     })
 }
 
 /// An answer of this room's own, without a body.
 fn bare<B>(status: StatusCode, in_flight: InFlight) -> Response<Answer<B>> {
-    let mut response = Response::new(Answer { body: None, in_flight: Some(in_flight) });
+    let mut response = Response::new(Answer { body: None, in_flight: Some(in_flight), handed: None });
     *response.status_mut() = status;
     response
 }

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
@@ -24,6 +25,8 @@ use super::drain::{Bell, Bells};
 use super::frames::{Frames, PREFACE};
 use super::framing::Framing;
 use super::oversee::{Ending, GRACE, Overseer};
+use super::paced::Paced;
+use super::reader::{Read, forsake};
 use super::refuse::close;
 use super::stream::Stream;
 use super::watched::{Protocol, Watched};
@@ -81,7 +84,7 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
 }
 
 fn http2_builder(limits: &Limits) -> http2::Builder<Local> {
-    let mut builder = http2::Builder::new(Local);
+    let mut builder = http2::Builder::new(Local { patience: limits.idle_timeout });
     // A head up to twice the limit is let through to be refused with a code that is counted; beyond that the
     // library answers 431 by itself and tells nobody.
     let head = u32::try_from(limits.header_size.saturating_mul(2)).unwrap_or(u32::MAX);
@@ -98,14 +101,17 @@ fn http2_builder(limits: &Limits) -> http2::Builder<Local> {
 
 /// Runs the streams of an HTTP/2 connection on its own thread, each as a task: one that panics ends alone.
 #[derive(Clone, Copy)]
-struct Local;
+struct Local {
+    /// How long a reader may take nothing.
+    patience: Duration,
+}
 
 impl<F> hyper::rt::Executor<F> for Local
 where
     F: Future<Output = ()> + 'static,
 {
     fn execute(&self, stream: F) {
-        tokio::task::spawn_local(stream);
+        tokio::task::spawn_local(Read::new(stream, self.patience));
     }
 }
 
@@ -147,6 +153,10 @@ where
     };
     let Some(opened) = opened else { return };
     let activity = Activity::new();
+    let flooded = {
+        let activity = Arc::clone(&activity);
+        move || activity.credit() == 0
+    };
     let service = make(Arc::clone(&info));
     let service = observe(service, Arc::clone(&activity), &shared.limits, shared.hooks.clone(), info.peer);
     let ending = if opened.http2 {
@@ -158,8 +168,8 @@ where
         Ending::Done => None,
         Ending::Cut(code) => code,
         Ending::Failed(error) => {
-            tracing::debug!(%error, connection = info.id, "a connection failed");
-            refusal(&error)
+            tracing::debug!(error = &error as &dyn Error, connection = info.id, "a connection failed");
+            if flooded() { Some(Code::RateExceeded) } else { refusal(&error) }
         }
     };
     if let Some(code) = refused {
@@ -179,7 +189,10 @@ async fn open(shared: &Shared, stream: Stream, tls: Option<Arc<ServerConfig>>, i
                     tracing::debug!(%error, connection = info.id, "a TLS handshake failed");
                     return None;
                 }
-                Err(_) => return None,
+                Err(_) => {
+                    (shared.hooks.refused)(Code::RequestTimeout, info.peer);
+                    return None;
+                }
             };
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             let deadline = Instant::now() + shared.limits.header_timeout;
@@ -237,8 +250,10 @@ where
     let stream = Watched::new(opened.stream, opened.ahead, Protocol::Http1(framing), Arc::clone(&activity), ticket);
     let mut connection = shared.http1.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let ending = overseer.drive(&mut connection, |connection| connection.graceful_shutdown()).await;
-    let cut = matches!(ending, Ending::Cut(_));
-    if !cut && !activity.has_ended()
+    if matches!(ending, Ending::Cut(_)) {
+        // An answer that is under way then is one that the peer does not take.
+        forsake(|| drop(connection));
+    } else if !activity.has_ended()
         // There are no parts where the connection became a tunnel.
         && let Some(parts) = connection.into_parts()
     {
@@ -261,8 +276,14 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let mut overseer = Overseer::new(Arc::clone(&activity), bell, true, &shared.limits, opened.deadline);
-    let stream = Watched::new(opened.stream, opened.ahead, Protocol::Http2(Frames::new()), activity, ticket);
-    let mut connection = shared.http2.serve_connection(TokioIo::new(stream), service);
+    let stream = Watched::new(
+        opened.stream,
+        opened.ahead,
+        Protocol::Http2(Frames::new(Arc::clone(&activity))),
+        Arc::clone(&activity),
+        ticket,
+    );
+    let mut connection = shared.http2.serve_connection(TokioIo::new(Paced::new(stream, activity)), service);
     overseer.drive(&mut connection, |connection| connection.graceful_shutdown()).await
 }
 
@@ -275,7 +296,11 @@ fn refusal(error: &hyper::Error) -> Option<Code> {
         return Some(Code::RequestMalformed);
     }
     let http2 = error.source()?.downcast_ref::<h2::Error>()?;
-    (http2.is_go_away() && http2.is_library()).then_some(Code::RequestMalformed)
+    let code = match http2.reason() {
+        Some(h2::Reason::ENHANCE_YOUR_CALM) => Code::RateExceeded,
+        _ => Code::RequestMalformed,
+    };
+    (http2.is_go_away() && http2.is_library()).then_some(code)
 }
 
 #[cfg(test)]

@@ -1,19 +1,31 @@
-//! Watches the frame boundaries of incoming HTTP/2 (RFC 9113 section 4.1), only to know whether a header block has
-//! begun and not ended.
+//! Watches the frame boundaries of incoming HTTP/2 (RFC 9113 section 4.1), to know whether a header block has begun
+//! and not ended, and what the frames cost that carry nothing of a request.
 //!
-//! The library below holds such a block back until it is whole and tells nobody, so a peer that never ends one would
-//! otherwise keep its connection for ever.
+//! The library below holds a header block back until it is whole and tells nobody, so a peer that never ends one would
+//! otherwise keep its connection for ever. It also answers every PING and SETTINGS and goes over every WINDOW_UPDATE,
+//! PRIORITY and unknown frame, however many there are (RFC 9113 section 10.5).
+
+use std::sync::Arc;
+
+use super::activity::Activity;
 
 /// What every HTTP/2 client sends first (RFC 9113 section 3.4).
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Bytes of a frame header.
 const HEADER: usize = 9;
-/// Frame types that carry a header block.
+/// Frame types that carry a body, a header block, and the end of a stream before its time.
+const DATA: u8 = 0x0;
+const RST_STREAM: u8 = 0x3;
 const HEADERS: u8 = 0x1;
 const CONTINUATION: u8 = 0x9;
 /// The flag on the last frame of a header block.
 const END_HEADERS: u8 = 0x4;
+
+/// What a frame costs that carries nothing of a request, and one that takes a request back: the work for it may have
+/// been done (CVE-2023-44487).
+const CONTROL_COST: usize = 1;
+const RESET_COST: usize = 4;
 
 /// Where in the stream of frames the peer is.
 #[derive(Debug)]
@@ -24,11 +36,13 @@ pub(super) struct Frames {
     payload_left: usize,
     in_block: bool,
     block_ends: bool,
+    /// Pays for them.
+    activity: Arc<Activity>,
 }
 
 impl Frames {
-    /// Before the first byte of the preface.
-    pub(super) fn new() -> Self {
+    /// Before the first byte of the preface; `activity` pays for what the frames cost.
+    pub(super) fn new(activity: Arc<Activity>) -> Self {
         Self {
             preface_left: PREFACE.len(),
             header: [0; HEADER],
@@ -36,6 +50,7 @@ impl Frames {
             payload_left: 0,
             in_block: false,
             block_ends: false,
+            activity,
         }
     }
 
@@ -81,6 +96,12 @@ impl Frames {
         let opens = carries_block && !self.in_block;
         self.in_block |= carries_block;
         self.block_ends = carries_block && flags & END_HEADERS != 0;
+        match kind {
+            HEADERS => {}
+            DATA | CONTINUATION if self.payload_left > 0 => {}
+            RST_STREAM => self.activity.spend(RESET_COST),
+            _ => self.activity.spend(CONTROL_COST),
+        }
         self.end_of_frame();
         opens
     }
@@ -114,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_block_lasts_from_headers_to_the_last_continuation() {
-        let mut frames = Frames::new();
+        let mut frames = Frames::new(Activity::new());
         assert_eq!(frames.feed(PREFACE), 0);
         assert!(!frames.in_preface());
         frames.feed(&frame(0x4, 0, b"123456"));
@@ -134,10 +155,32 @@ mod tests {
         bytes.extend(frame(HEADERS, END_HEADERS, b"abcdef"));
         bytes.extend(frame(0x0, 0x1, &[b'x'; 300]));
         bytes.extend(frame(HEADERS, 0, b"ab"));
-        let (mut slow, mut fast) = (Frames::new(), Frames::new());
+        let (mut slow, mut fast) = (Frames::new(Activity::new()), Frames::new(Activity::new()));
         let begun: usize = bytes.iter().map(|byte| slow.feed(&[*byte])).sum();
         assert_eq!(begun, fast.feed(&bytes));
         assert_eq!(begun, 2);
         assert!(slow.in_block() && fast.in_block());
+    }
+
+    #[test]
+    fn frames_that_carry_nothing_of_a_request_cost() {
+        for (kind, payload, cost) in [
+            (DATA, &b"x"[..], 0),
+            (DATA, b"", CONTROL_COST),
+            (HEADERS, b"x", 0),
+            (CONTINUATION, b"", CONTROL_COST),
+            (RST_STREAM, b"1234", RESET_COST),
+            (0x4, b"", CONTROL_COST),
+            (0x6, b"12345678", CONTROL_COST),
+            (0x8, b"1234", CONTROL_COST),
+            (0xbb, b"unknown", CONTROL_COST),
+        ] {
+            let activity = Activity::new();
+            let mut frames = Frames::new(Arc::clone(&activity));
+            frames.feed(PREFACE);
+            let before = activity.credit();
+            frames.feed(&frame(kind, END_HEADERS, payload));
+            assert_eq!(before - activity.credit(), cost, "type {kind:#x}");
+        }
     }
 }

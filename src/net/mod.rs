@@ -2,7 +2,8 @@
 //!
 //! [`bind`] takes the addresses, [`start`] serves them on one thread a worker. Below that, in the order a connection
 //! meets them: `accept` takes it in, `census` counts it, `conn` finds out what it speaks and serves it, `watched` and
-//! `activity` note what passes, `framing` and `frames` follow its messages, `oversee` holds it to its time limits, and [`Drain`] brings all of it to an end.
+//! `activity` note what passes, `framing` and `frames` follow its messages, `oversee` holds it to its time limits,
+//! `reader` its readers to theirs, `paced` lets the others have their turn, and [`Drain`] brings all of it to an end.
 
 mod accept;
 mod activity;
@@ -15,6 +16,8 @@ mod framing;
 mod harness;
 mod listener;
 mod oversee;
+mod paced;
+mod reader;
 mod refuse;
 mod signal;
 mod stream;
@@ -34,6 +37,7 @@ pub use activity::{Answer, Flawed};
 pub use drain::{Drain, DrainSignal, Phase};
 pub use framing::{Flaw, check_length};
 pub use listener::{Bound, ListenError, bind};
+pub use reader::is_forsaken;
 pub use signal::{Signal, Signals};
 pub use tls::{ServerTls, TlsError};
 pub use workers::{WorkerLost, Workers, serve_cold, start};

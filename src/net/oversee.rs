@@ -23,6 +23,9 @@ pub(super) const GRACE: Duration = Duration::from_secs(1);
 /// A silence is noticed this many times before it has lasted for `idle_timeout`; so it may last an eighth longer.
 const TICKS: u32 = 8;
 
+/// What a peer spent on frames that carry nothing of a request is forgotten so often at most.
+const FORGIVING: Duration = Duration::from_secs(10);
+
 /// How a connection came to its end.
 #[derive(Debug)]
 pub(super) enum Ending {
@@ -63,6 +66,8 @@ pub(super) struct Overseer {
     watch: Watch,
     /// Since when no further request is taken.
     closing: Option<Instant>,
+    /// When flooding was last forgotten.
+    forgiven: Instant,
 }
 
 impl Overseer {
@@ -77,6 +82,7 @@ impl Overseer {
             timer: Box::pin(sleep_until(deadline)),
             watch: Watch::Head(0),
             closing: None,
+            forgiven: Instant::now(),
         }
     }
 
@@ -154,6 +160,10 @@ impl Overseer {
         let limit = if self.closing.is_some() && idle { GRACE } else { self.idle_timeout };
         if self.closing.is_some_and(|closing| idle && now >= closing + self.idle_timeout) {
             return Some(Act::Cut(None));
+        }
+        if now >= self.forgiven + FORGIVING {
+            self.forgiven = now;
+            self.activity.forgive();
         }
         if !still {
             self.rest();

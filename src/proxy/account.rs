@@ -8,6 +8,7 @@ use http::StatusCode;
 
 use super::traffic::{Broken, Traffic};
 use crate::decision::rejection::{Code, Rejection};
+use crate::net::is_forsaken;
 use crate::telemetry::Outcome;
 use crate::telemetry::access::{AccessLog, AccessRecord, Excerpt};
 use crate::telemetry::metrics::RouteMeters;
@@ -149,9 +150,13 @@ impl Account {
 impl Drop for Account {
     fn drop(&mut self) {
         if !self.closed {
-            let why = match std::thread::panicking() {
-                true => "a panic",
-                false => "the client went away before the end of the answer",
+            let why = if std::thread::panicking() {
+                "a panic"
+            } else if is_forsaken() {
+                self.code = Some(Code::RequestTimeout);
+                "the client took nothing of the answer for too long"
+            } else {
+                "the client went away before the end of the answer"
             };
             self.detail(Some(why));
             self.finish();
