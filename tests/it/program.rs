@@ -87,6 +87,13 @@ impl Program {
         })
     }
 
+    /// A figure of its memory in kilobytes, by the name it has in `/proc/PID/status`.
+    pub fn kilobytes(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        value.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Whether it has not ended.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()

@@ -1,0 +1,141 @@
+//! Many connections, and heads that never end.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::{PATIENCE, Siege, tally};
+use crate::program::own_port;
+
+/// Connects, and waits for nothing longer than [`PATIENCE`].
+fn connect(to: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(to).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Everything that comes until the other side closes.
+fn rest(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("it was not closed: {error}"),
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Sends `first`, then a byte of `drip` to every connection in turn until all are cut. Says how long that took.
+fn drip(streams: &mut [TcpStream], first: &[u8], drip: u8) -> Duration {
+    let started = Instant::now();
+    for stream in &mut *streams {
+        stream.write_all(first).unwrap();
+    }
+    let mut cut = vec![false; streams.len()];
+    while cut.contains(&false) {
+        assert!(started.elapsed() < PATIENCE, "{:?}", tally(cut));
+        for (stream, cut) in streams.iter_mut().zip(&mut cut) {
+            *cut = *cut || stream.write_all(&[drip]).is_err();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    started.elapsed()
+}
+
+#[test]
+fn slow_heads_are_cut_at_header_timeout_however_many() {
+    let siege = Siege::lay("");
+    let mut slow: Vec<_> = (0..300).map(|_| connect(siege.address)).collect();
+    drip(&mut slow, b"GET /x HTTP/1.1\r\nHost: h\r\nX: ", b'x');
+    siege.refuses("request_timeout", 300);
+    siege.lift();
+}
+
+#[test]
+fn a_slow_http2_preface_is_cut_at_header_timeout() {
+    let siege = Siege::lay("");
+    let mut slow: Vec<_> = (0..50).map(|_| connect(siege.address)).collect();
+    drip(&mut slow, b"PRI * HTTP/2.0\r\n\r\nSM\r", b'\n');
+    // The second byte too many makes it no preface, which is no better.
+    eventually_refused(&siege, 50);
+    siege.lift();
+}
+
+/// Waits until so many were refused, for time or for form.
+fn eventually_refused(siege: &Siege, least: u64) {
+    crate::harness::eventually("refusals", || {
+        let refused = siege.refused("request_timeout") + siege.refused("request_malformed");
+        (refused >= least).then_some(())
+    });
+}
+
+/// Descriptors that this process may open, and the program too.
+fn descriptors() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap_or(1024)
+}
+
+#[test]
+fn ten_thousand_half_open_connections_take_little_and_are_closed() {
+    // As many as descriptors allow, and never more than the program takes in.
+    let many = 10_000.min(descriptors() / 2 - 500);
+    let siege = Siege::lay(&format!("connections = {}\n", many + 100));
+    let mut open: Vec<_> = (0..many).map(|_| connect(siege.address)).collect();
+    // Half of them say something and stop, half of them say nothing. Some are cut before their turn comes.
+    for stream in open.iter_mut().step_by(2) {
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\n");
+    }
+    for stream in &mut open {
+        assert_eq!(rest(stream), "", "nothing was asked, so nothing is answered");
+    }
+    assert!(siege.refused("request_timeout") > 0);
+    // Ten kilobytes each, and what any test may take.
+    siege.lift_within(super::MOST_KILOBYTES + 10 * many as u64);
+}
+
+#[test]
+fn connections_beyond_the_limit_are_told_so_and_those_within_are_served() {
+    let siege = Siege::lay("connections = 200\n");
+    let mut open: Vec<_> = (0..1000).map(|_| connect(siege.address)).collect();
+    let answers = tally(open.iter_mut().map(|stream| rest(stream).lines().next().unwrap_or("closed").to_owned()));
+    assert!(answers.keys().all(|answer| answer == "closed" || answer.contains(" 503 ")), "{answers:?}");
+    assert!(answers.keys().any(|answer| answer.contains(" 503 ")), "{answers:?}");
+    siege.refuses("overloaded", 500);
+    siege.lift();
+}
+
+#[test]
+fn connections_that_open_and_close_at_once_leave_nothing() {
+    let siege = Siege::lay("");
+    for _ in 0..3000 {
+        drop(connect(siege.address));
+    }
+    siege.lift();
+}
+
+#[test]
+fn tls_handshakes_that_do_not_come_whole_are_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let port = own_port();
+    let siege = Siege::with(
+        &format!(", \"https://127.0.0.1:{port}\""),
+        "",
+        &format!("[tls]\ncert = \"{}\"\nkey = \"{}\"\n", cert.display(), key.display()),
+    );
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    // The first bytes of a ClientHello of 512 bytes, and then one at a time.
+    let mut slow: Vec<_> = (0..100).map(|_| connect(address)).collect();
+    drip(&mut slow, &[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03], 0x2a);
+    let mut silent: Vec<_> = (0..100).map(|_| connect(address)).collect();
+    for stream in &mut silent {
+        assert_eq!(rest(stream), "");
+    }
+    siege.refuses("request_timeout", 200);
+    siege.lift();
+}
