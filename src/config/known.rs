@@ -47,7 +47,9 @@ pub(super) fn word(word: &str) -> Option<&'static str> {
 /// Whether the value of a setting may be shown.
 pub(super) fn shows(path: &[String]) -> bool {
     let is_way = path.last().is_some_and(|last| WAYS.contains(&last.as_str()));
-    is_free(path) || (is(path) && (is_way || !hides(path)))
+    // An issuer is a table. A value in its place belongs to a key whose table was lost, and may be anything.
+    let is_issuer = path.len() == 2 && path.first().is_some_and(|first| first == "issuer");
+    is_free(path) || (is(path) && !is_issuer && (is_way || !hides(path)))
 }
 
 /// Whether something on that path says that a secret follows.
@@ -123,6 +125,7 @@ mod tests {
             ("listen", true, true),
             ("lisen", false, false),
             ("limits.headers", true, true),
+            ("issuer.hotwax", true, false),
             ("issuer.hotwax.subject", true, true),
             ("issuer.hotwax.subjekt", false, false),
             ("issuer.hotwax.secret", true, false),
