@@ -154,6 +154,25 @@ fn origin_form(uri: Uri) -> Uri {
     if uri.scheme().is_none() && uri.authority().is_none() {
         return uri;
     }
-    let target = uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
-    Uri::from(target)
+    let root = || PathAndQuery::from_static("/");
+    // A fragment alone leaves an empty path, which reads as `/` and would be written as nothing.
+    Uri::from(uri.into_parts().path_and_query.filter(|target| target.as_str() != "/").unwrap_or_else(root))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_goes_up_as_path_and_query() {
+        for (target, expected) in [
+            ("/a?b", "/a?b"),
+            ("http://oms.example/a//b?c#d", "/a//b?c"),
+            ("http://oms.example", "/"),
+            ("http://oms.example?a", "/?a"),
+            ("http://oms.example#a", "/"),
+        ] {
+            assert_eq!(origin_form(target.parse().unwrap()).to_string(), expected, "{target}");
+        }
+    }
 }
