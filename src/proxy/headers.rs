@@ -152,6 +152,8 @@ fn node(address: IpAddr) -> String {
 mod tests {
     use std::net::SocketAddr;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
@@ -264,5 +266,19 @@ mod tests {
         ]);
         let left = clean_trailers(sent, &rules);
         assert_eq!(left.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-checksum"]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_trailer_passes_only_where_a_header_of_its_name_would(
+            names in prop::collection::vec(("(x[-_.])?(auth[-_.~]user|forwarded[-_](for|x)|original[-_]url|request[-_.]id|te|roles)[a-z]?", "[a-z]{1,5}"), 0..8),
+        ) {
+            let rules = HeaderRules::new(&[HeaderName::from_static("x-auth-user"), HeaderName::from_static("roles")]);
+            let lines: Vec<(&str, &str)> = names.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let mut sent = headers(&lines);
+            let left = clean_trailers(sent.clone(), &rules);
+            clean_request(&mut sent, &rules, false, &[]);
+            prop_assert_eq!(left, sent);
+        }
     }
 }
