@@ -10,7 +10,8 @@ use waxseal::decision::policy::Policy;
 use waxseal::decision::route::{HostPattern, Pattern, RouteTable};
 use waxseal::decision::snapshot::Snapshot;
 
-use super::made::{NOW, any_token_of, cases, issuer, judge, request, route, snapshot};
+use super::drawn::cases;
+use crate::made::{NOW, any_token_of, issuer, judge, request, route, snapshot};
 use crate::model::who_serves;
 
 const GUARDED: [&str; 3] = ["api", "service", "updateInventory"];

@@ -3,38 +3,78 @@
 use http::Method;
 use proptest::prelude::*;
 use waxseal::decision::claims::ClaimPath;
+use waxseal::decision::keys::IssuerSlot;
 use waxseal::decision::memo::Memo;
-use waxseal::decision::policy::{ClaimRule, Policy, Requirement};
+use waxseal::decision::policy::{ClaimRule, Policy};
 use waxseal::decision::rejection::Code;
 use waxseal::decision::route::{Mode, Route};
 use waxseal::decision::snapshot::Snapshot;
 
-use super::made::{NOW, Outcome, any_token_of, cases, claims, header, issuer, judge, request, route, snapshot, token};
+use super::drawn::{cases, claims, header};
+use crate::made::{NOW, Outcome, any_token_of, issuer, judge, request, route, snapshot, token};
 
-fn issuers() -> Vec<waxseal::decision::keys::IssuerSlot> {
+fn issuers() -> Vec<IssuerSlot> {
     vec![issuer("named", &["one"], &[0, 1], 0.0), issuer("any", &[], &[1, 2], 0.0)]
 }
 
-fn guarding(requirement: Requirement) -> Snapshot {
-    snapshot(vec![route("/a", Policy::Require(requirement))], Policy::Open, issuers())
+/// One further demand: of the route, or of its issuers.
+#[derive(Clone, Debug)]
+enum Demand {
+    /// An audience, where none was demanded: of two, one is enough.
+    Audience(&'static str),
+    Scope(&'static str),
+    Claim(&'static str, &'static str),
+    /// One issuer less.
+    Without(usize),
+    Require(&'static str),
+    MaxLifetime(f64),
+    LessLeeway,
+    Types,
 }
 
-/// One further demand.
-fn demand() -> impl Strategy<Value = fn(&mut Requirement)> {
+fn demand() -> impl Strategy<Value = Demand> {
     prop_oneof![
-        Just((|demand| demand.audiences.push("a".into())) as fn(&mut Requirement)),
-        Just((|demand| demand.scopes.push("read".into())) as fn(&mut Requirement)),
-        Just((|demand| demand.scopes.push("admin".into())) as fn(&mut Requirement)),
-        Just(
-            (|demand| demand.claims.push(ClaimRule { path: ClaimPath::new("sub"), accepted: vec!["boo*".into()] }))
-                as fn(&mut Requirement)
-        ),
-        Just(
-            (|demand| demand.claims.push(ClaimRule { path: ClaimPath::new("/x/y"), accepted: vec!["*".into()] }))
-                as fn(&mut Requirement)
-        ),
-        Just((|demand| demand.issuers.truncate(1)) as fn(&mut Requirement)),
+        2 => prop::sample::select(vec!["a", "b", "c"]).prop_map(Demand::Audience),
+        2 => prop::sample::select(vec!["read", "write", "admin"]).prop_map(Demand::Scope),
+        2 => (prop::sample::select(vec!["sub", "/x/y", "iss"]), prop::sample::select(vec!["boo*", "*", "one", "x"]))
+            .prop_map(|(path, accepted)| Demand::Claim(path, accepted)),
+        1 => (0..2_usize).prop_map(Demand::Without),
+        1 => prop::sample::select(vec!["scope", "nbf", "iat"]).prop_map(Demand::Require),
+        1 => prop::sample::select(vec![100.0, 1e9]).prop_map(Demand::MaxLifetime),
+        1 => Just(Demand::LessLeeway),
+        1 => Just(Demand::Types),
     ]
+}
+
+/// A guard with all these demands.
+fn demanding(demands: &[Demand]) -> Snapshot {
+    let mut requirement = any_token_of(&[0, 1]);
+    let mut rules = [("named", vec!["one"], [0_u8, 1]), ("any", vec![], [1, 2])].map(|(name, iss, keys)| {
+        let slot = issuer(name, &iss, &keys, 30.0);
+        ((*slot.issuer).clone(), slot.keys)
+    });
+    for demand in demands {
+        match demand {
+            Demand::Audience(audience) if requirement.audiences.is_empty() => {
+                requirement.audiences.push((*audience).into())
+            }
+            Demand::Audience(_) => {}
+            Demand::Scope(scope) => requirement.scopes.push((*scope).into()),
+            Demand::Claim(path, accepted) => {
+                let rule = ClaimRule { path: ClaimPath::new(path), accepted: vec![(*accepted).into()] };
+                requirement.claims.push(rule);
+            }
+            Demand::Without(at) => requirement.issuers.retain(|id| id.0 != *at),
+            Demand::Require(claim) => rules.iter_mut().for_each(|(rules, _)| rules.require.push(ClaimPath::new(claim))),
+            Demand::MaxLifetime(most) => rules.iter_mut().for_each(|(rules, _)| {
+                rules.max_lifetime = Some(rules.max_lifetime.map_or(*most, |before| before.min(*most)));
+            }),
+            Demand::LessLeeway => rules.iter_mut().for_each(|(rules, _)| rules.leeway = 0.0),
+            Demand::Types => rules.iter_mut().for_each(|(rules, _)| rules.types.absent = false),
+        }
+    }
+    let slots = rules.into_iter().map(|(rules, keys)| IssuerSlot::new(rules.into(), keys)).collect();
+    snapshot(vec![route("/a", Policy::Require(requirement))], Policy::Open, slots)
 }
 
 /// Routes of every policy around the same paths, in report mode or not.
@@ -73,14 +113,45 @@ proptest! {
     #![proptest_config(cases(600))]
 
     #[test]
-    fn a_further_demand_never_opens(header in header(), claims in claims(), key in 0..4_u8, first in demand(), second in demand()) {
+    fn a_further_demand_never_opens(
+        header in header(),
+        claims in claims(),
+        key in 0..4_u8,
+        demands in prop::collection::vec(demand(), 0..3),
+        further in demand(),
+        at in -40.0..40.0_f64,
+    ) {
         let request = request("POST", "/a", Some(&token(header, &claims, key))).unwrap();
-        let mut fewer = any_token_of(&[0, 1]);
-        first(&mut fewer);
-        let mut more = fewer.clone();
-        second(&mut more);
-        let passes = |demand| judge(&request, &guarding(demand), &mut Memo::off(), NOW).passes();
-        prop_assert!(passes(fewer) || !passes(more));
+        let more = [demands.clone(), vec![further]].concat();
+        let outcome = |demands: &[Demand]| judge(&request, &demanding(demands), &mut Memo::off(), NOW + at);
+        let (fewer, more) = (outcome(&demands), outcome(&more));
+        prop_assert!(fewer.passes() || !more.passes(), "{:?}", fewer);
+        if let (Some(fewer), Some(more)) = (fewer.until(), more.until()) {
+            prop_assert!(more <= fewer, "it lasts longer: {} and {}", fewer, more);
+        }
+    }
+
+    #[test]
+    fn a_further_guard_never_opens(
+        target in target(),
+        token in prop::option::of((header(), claims(), 0..4_u8)),
+        further in prop::sample::select(vec!["/b/**", "/a/x", "/*/open", "/b/a*", "/open/**", "/"]),
+        deny in any::<bool>(),
+    ) {
+        let token = token.map(|(header, claims, key)| token_of(header, &claims, key));
+        let Some(request) = request("POST", &target, token.as_deref()) else { return Ok(()) };
+        // What was open or guarded by less is guarded by the same token and more; a closed route stays closed where the
+        // guard is not more specific, so only those that are open before are compared.
+        let open = vec![route("/a/open", Policy::Open), route("/open/*", Policy::Open)];
+        let policy = if deny { Policy::Deny } else { Policy::Require(any_token_of(&[0, 1])) };
+        let mut more = open.clone();
+        more.push(route(further, policy));
+        for unmatched in [Policy::Open, Policy::Require(any_token_of(&[0, 1]))] {
+            let passes = |routes: &[Route]| {
+                judge(&request, &snapshot(routes.to_vec(), unmatched.clone(), issuers()), &mut Memo::off(), NOW).passes()
+            };
+            prop_assert!(passes(&open) || !passes(&more), "{}", target);
+        }
     }
 
     #[test]

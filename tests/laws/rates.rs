@@ -9,7 +9,8 @@ use waxseal::decision::policy::Policy;
 use waxseal::decision::rate::{Key, Per, Rate, Rates};
 use waxseal::time::UnixSeconds;
 
-use super::made::{NOW, cases, route};
+use super::drawn::cases;
+use crate::made::{NOW, route};
 
 /// Callers that are few enough for the table to keep them all.
 const CALLERS: u32 = 8;

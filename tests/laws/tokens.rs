@@ -1,5 +1,11 @@
 //! Laws about tokens, keys, time and the memo.
 
+use std::sync::LazyLock;
+
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 use waxseal::decision::claims::Claims;
 use waxseal::decision::jws::Jws;
@@ -8,9 +14,8 @@ use waxseal::decision::policy::Policy;
 use waxseal::decision::rejection::Code;
 use waxseal::decision::snapshot::Snapshot;
 
-use super::made::{
-    NOW, NOW_WHOLE, Outcome, any_token_of, cases, claims, header, issuer, judge, request, route, snapshot, token,
-};
+use super::drawn::{cases, claims, header};
+use crate::made::{NOW, Outcome, any_token_of, issuer, judge, request, route, secret, snapshot, token};
 
 /// Three routes that ask the same issuers in different orders.
 fn three_routes(swapped: bool) -> Snapshot {
@@ -27,6 +32,41 @@ fn three_routes(swapped: bool) -> Snapshot {
     let paths = ["/a", "/b", "/c"];
     let routes = paths.iter().zip(orders).map(|(path, order)| route(path, Policy::Require(any_token_of(&order))));
     snapshot(routes.collect(), Policy::Open, issuers)
+}
+
+/// A key that no issuer here has.
+static STRANGER: LazyLock<Ed25519KeyPair> = LazyLock::new(|| Ed25519KeyPair::from_seed_unchecked(&[9; 32]).unwrap());
+
+/// A header with all that a stranger might hope to be believed.
+fn any_header() -> impl Strategy<Value = String> {
+    let algorithm =
+        prop::sample::select(vec!["HS512", "HS256", "HS384", "none", "None", "EdDSA", "RS256", "ES256", "hs512", ""]);
+    let jwk =
+        format!(r#""jwk":{{"kty":"OKP","crv":"Ed25519","x":"{}"}}"#, URL_SAFE_NO_PAD.encode(STRANGER.public_key()));
+    let members = prop::collection::vec(
+        prop::sample::select(vec![
+            jwk,
+            r#""jku":"https://evil.test/jwks""#.to_owned(),
+            r#""x5u":"https://evil.test/x""#.to_owned(),
+            r#""x5c":["AA"]"#.to_owned(),
+            r#""kid":"../../dev/null""#.to_owned(),
+            r#""kid":"x' OR '1'='1""#.to_owned(),
+            r#""typ":"JWT""#.to_owned(),
+            r#""crit":["exp"]"#.to_owned(),
+            r#""b64":false"#.to_owned(),
+            r#""alg":"none""#.to_owned(),
+            r#""zip":"DEF""#.to_owned(),
+            r#""cty":"JWT""#.to_owned(),
+        ]),
+        0..3,
+    );
+    prop_oneof![
+        1 => header().prop_map(str::to_owned),
+        3 => (algorithm, members).prop_map(|(algorithm, members)| {
+            let members: String = members.into_iter().map(|member| format!(",{member}")).collect();
+            format!(r#"{{"alg":"{algorithm}"{members}}}"#)
+        }),
+    ]
 }
 
 proptest! {
@@ -55,12 +95,32 @@ proptest! {
     }
 
     #[test]
-    fn a_foreign_key_never_opens_a_guard(header in header(), claims in claims(), key in 4..20_u8) {
-        let token = token(header, &claims, key);
+    fn a_foreign_key_never_opens_a_guard(header in any_header(), claims in claims(), key in 4..20_u8, way in 0..5_u8) {
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let by = |algorithm, key: &[u8]| hmac::sign(&hmac::Key::new(algorithm, key), signed.as_bytes()).as_ref().to_vec();
+        // By another key, by what everybody knows of the issuer's, and by nothing.
+        let signature = match way {
+            0 => by(hmac::HMAC_SHA512, &secret(key)),
+            1 => by(hmac::HMAC_SHA256, &secret(key)),
+            2 => by(hmac::HMAC_SHA512, STRANGER.public_key().as_ref()),
+            3 => STRANGER.sign(signed.as_bytes()).as_ref().to_vec(),
+            _ => Vec::new(),
+        };
+        let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
         for target in ["/a", "/b", "/c", "/a/x.json"] {
             let request = request("POST", target, Some(&token)).unwrap();
             prop_assert!(!judge(&request, &three_routes(false), &mut Memo::off(), NOW).passes(), "{}", target);
         }
+    }
+
+    #[test]
+    fn a_known_signature_opens_nothing_for_other_claims(claims in claims(), others in claims(), header in header(), key in 0..4_u8) {
+        let (one, other) = (token(r#"{"alg":"HS512"}"#, &claims, key), token(header, &others, key));
+        let moved = format!("{}.{}", other.rsplit_once('.').unwrap().0, one.rsplit_once('.').unwrap().1);
+        let mut memo = Memo::new(8, 1 << 16);
+        judge(&request("POST", "/c", Some(&one)).unwrap(), &three_routes(false), &mut memo, NOW);
+        let outcome = judge(&request("POST", "/c", Some(&moved)).unwrap(), &three_routes(false), &mut memo, NOW);
+        prop_assert!(one == moved || !outcome.passes());
     }
 
     #[test]
@@ -91,10 +151,18 @@ proptest! {
     }
 
     #[test]
-    fn nothing_passes_after_its_end_and_leeway(left in -100_i64..2000, past in 0.0..5000.0_f64) {
-        let exp = NOW_WHOLE + left;
-        let request = request("POST", "/c", Some(&token(r#"{"alg":"HS512"}"#, &format!("{{\"sub\":\"x\",\"exp\":{exp}}}"), 1))).unwrap();
-        let outcome = judge(&request, &three_routes(false), &mut Memo::off(), NOW + f64::from(i32::try_from(left).unwrap()) + 30.0 + past);
+    fn nothing_passes_after_its_end_and_leeway(
+        left in -100.0..2000.0_f64, leeway in prop_oneof![Just(0.0), 0.0..300.0_f64], past in prop_oneof![Just(0.0), 0.0..5000.0_f64],
+        remembered in any::<bool>(),
+    ) {
+        let exp = NOW + left;
+        let slot = issuer("i", &[], &[1], leeway);
+        let snapshot = snapshot(vec![route("/c", Policy::Require(any_token_of(&[0])))], Policy::Open, vec![slot]);
+        let request = request("POST", "/c", Some(&token(r#"{"alg":"HS512"}"#, &format!(r#"{{"sub":"x","exp":{exp:?}}}"#), 1))).unwrap();
+        let mut memo = if remembered { Memo::new(8, 1 << 16) } else { Memo::off() };
+        let before = judge(&request, &snapshot, &mut memo, exp - 1.0);
+        prop_assert_eq!(before.until(), Some(exp + leeway));
+        let outcome = judge(&request, &snapshot, &mut memo, exp + leeway + past);
         prop_assert_eq!(outcome, Outcome::Refused(Code::TokenExpired));
     }
 

@@ -4,6 +4,10 @@
 //! one resource that it would serve. None of them needs to be a whole server: what it has to get right is where it
 //! differs from the others.
 
+pub mod readings;
+pub mod table;
+pub mod upstream;
+
 use percent_encoding::percent_decode_str;
 use unicode_normalization::UnicodeNormalization;
 
