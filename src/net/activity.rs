@@ -314,6 +314,10 @@ where
         async move {
             let Some(answer) = answer else { return Ok(bare(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, in_flight)) };
             let mut response = answer.await?;
+            if response.body().is_end_stream() {
+                // There is no part to take: the head is all of it.
+                activity.earn(0);
+            }
             let tunnel = response.status() == StatusCode::SWITCHING_PROTOCOLS;
             if tunnel {
                 activity.tunnel.store(true, Relaxed);

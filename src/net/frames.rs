@@ -19,7 +19,8 @@ const DATA: u8 = 0x0;
 const RST_STREAM: u8 = 0x3;
 const HEADERS: u8 = 0x1;
 const CONTINUATION: u8 = 0x9;
-/// The flag on the last frame of a header block.
+/// The flag on the last frame of a stream, and that on the last frame of a header block.
+const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 
 /// What a frame costs that carries nothing of a request, and one that takes a request back: the work for it may have
@@ -99,6 +100,8 @@ impl Frames {
         match kind {
             HEADERS => {}
             DATA | CONTINUATION if self.payload_left > 0 => {}
+            // Many clients end every body so: it is a part of the request.
+            DATA if flags & END_STREAM != 0 => {}
             RST_STREAM => self.activity.spend(RESET_COST),
             _ => self.activity.spend(CONTROL_COST),
         }
@@ -164,22 +167,23 @@ mod tests {
 
     #[test]
     fn frames_that_carry_nothing_of_a_request_cost() {
-        for (kind, payload, cost) in [
-            (DATA, &b"x"[..], 0),
-            (DATA, b"", CONTROL_COST),
-            (HEADERS, b"x", 0),
-            (CONTINUATION, b"", CONTROL_COST),
-            (RST_STREAM, b"1234", RESET_COST),
-            (0x4, b"", CONTROL_COST),
-            (0x6, b"12345678", CONTROL_COST),
-            (0x8, b"1234", CONTROL_COST),
-            (0xbb, b"unknown", CONTROL_COST),
+        for (kind, flags, payload, cost) in [
+            (DATA, 0, &b"x"[..], 0),
+            (DATA, 0, b"", CONTROL_COST),
+            (DATA, END_STREAM, b"", 0),
+            (HEADERS, END_HEADERS, b"x", 0),
+            (CONTINUATION, END_HEADERS, b"", CONTROL_COST),
+            (RST_STREAM, 0, b"1234", RESET_COST),
+            (0x4, 0, b"", CONTROL_COST),
+            (0x6, 0, b"12345678", CONTROL_COST),
+            (0x8, 0, b"1234", CONTROL_COST),
+            (0xbb, 0, b"unknown", CONTROL_COST),
         ] {
             let activity = Activity::new();
             let mut frames = Frames::new(Arc::clone(&activity));
             frames.feed(PREFACE);
             let before = activity.credit();
-            frames.feed(&frame(kind, END_HEADERS, payload));
+            frames.feed(&frame(kind, flags, payload));
             assert_eq!(before - activity.credit(), cost, "type {kind:#x}");
         }
     }

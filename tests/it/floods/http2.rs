@@ -57,6 +57,29 @@ fn frames_of_a_stream_that_carry_nothing_end_the_connection() {
 }
 
 #[test]
+fn many_updates_on_one_connection_are_no_flood() {
+    let siege = Siege::lay("");
+    let mut client = Http2::connect(siege.address);
+    let (at_once, turns) = (50, 60);
+    for turn in 0..turns {
+        let streams = (0..at_once).map(|at| 1 + 2 * (turn * at_once + at));
+        // Many clients widen the window of each stream and end a body by an empty frame; an answer need not have one.
+        let update = |stream| {
+            let head = frame(HEADERS, END_HEADERS, stream, &block("POST", "/nothing", &[]));
+            let wider = number(WINDOW_UPDATE, stream, 1 << 20);
+            [head, wider, frame(DATA, 0, stream, b"{}"), frame(DATA, END_STREAM, stream, b"")].concat()
+        };
+        client.send(&streams.flat_map(update).collect::<Vec<u8>>()).unwrap();
+        for answer in 0..at_once {
+            assert!(client.next_of(HEADERS, PATIENCE).is_some(), "answer {answer} of turn {turn}");
+        }
+    }
+    assert_eq!(siege.refused("rate_exceeded"), 0);
+    drop(client);
+    siege.lift();
+}
+
+#[test]
 fn requests_taken_back_at_once_end_the_connection() {
     let siege = Siege::lay("");
     let mut next = 1;

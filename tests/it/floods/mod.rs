@@ -126,7 +126,7 @@ impl Siege {
     }
 }
 
-/// What the upstream answers: a large or medium body, an endless event stream, or a yes.
+/// What the upstream answers: a large or medium body, an endless event stream, nothing, or a yes.
 fn answer(seen: &Seen) -> Answer {
     let head = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n").into_bytes();
     match seen.target() {
@@ -144,6 +144,7 @@ fn answer(seen: &Seen) -> Answer {
                 std::thread::sleep(Duration::from_millis(20));
             }
         })),
+        "/nothing" => Answer::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
         _ => Answer::Bytes(ok("{\"ok\":true}")),
     }
 }
