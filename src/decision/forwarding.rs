@@ -36,7 +36,7 @@ const HOP_BY_HOP: [&str; 9] = [
     "http2-settings",
 ];
 /// Fields by which some servers take another URL than the target, folded. Never passed, whoever sends them.
-const URL_OVERRIDES: [&str; 11] = [
+const URL_OVERRIDES: [&str; 13] = [
     "x-original-url",
     "x-original-uri",
     "x-rewrite-url",
@@ -48,6 +48,9 @@ const URL_OVERRIDES: [&str; 11] = [
     "x-envoy-original-path",
     "x-script-name",
     "x-http-destination-url",
+    // By these Gunicorn and Daphne cut the front off the path.
+    "script-name",
+    "daphne-root-path",
 ];
 /// Fields that speak of who is at the other end, folded; believed from trusted peers only. Besides these, everything
 /// that begins with `x-forwarded-`.
@@ -249,6 +252,8 @@ mod tests {
             ("x-auth-users", None),
             ("X_Original_URL", Some(Rule::UrlOverride)),
             ("X-Forwarded-Prefix", Some(Rule::UrlOverride)),
+            ("SCRIPT_NAME", Some(Rule::UrlOverride)),
+            ("Daphne-Root-Path", Some(Rule::UrlOverride)),
             ("X-Forwarded-Anything", Some(Rule::Forwarded)),
             ("x_forwarded_for", Some(Rule::Forwarded)),
             ("Forwarded", Some(Rule::Forwarded)),

@@ -100,6 +100,8 @@ fn nothing_that_names_another_url_goes_up() {
         "X-Forwarded-Prefix",
         "X-Envoy-Original-Path",
         "X-Script-Name",
+        "SCRIPT_NAME",
+        "Daphne-Root-Path",
         "x_original_url",
         "X.Rewrite.Url",
     ];

@@ -11,13 +11,15 @@ use crate::model::upstream::values;
 use crate::targets::front::{Kind, judge, sent_up};
 
 /// Headers that matter to an upstream, and some that do not.
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 32] = [
     "x-auth-user",
     "roles",
     "x-original-url",
     "x-original-uri",
     "x-rewrite-url",
     "x-script-name",
+    "script-name",
+    "daphne-root-path",
     "x-forwarded-for",
     "x-forwarded-proto",
     "x-forwarded-host",

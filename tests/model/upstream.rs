@@ -7,7 +7,7 @@
 use http::{HeaderMap, HeaderName, Method, Request};
 
 /// What names another URL.
-const URLS: [&str; 11] = [
+const URLS: [&str; 13] = [
     "X_ORIGINAL_URL",
     "X_ORIGINAL_URI",
     "X_REWRITE_URL",
@@ -19,6 +19,8 @@ const URLS: [&str; 11] = [
     "X_FORWARDED_PREFIX",
     "X_ENVOY_ORIGINAL_PATH",
     "X_SCRIPT_NAME",
+    "SCRIPT_NAME",
+    "DAPHNE_ROOT_PATH",
 ];
 /// What was for the connection below alone.
 const CONNECTION: [&str; 6] =
