@@ -32,7 +32,7 @@ need_upstreams() {
     NODE_PATH=/usr/share/nodejs node -e 'require("express")' 2>/dev/null || lacking+=(node-express nodejs)
     command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || lacking+=(nginx)
     local module
-    for module in uvicorn starlette flask; do
+    for module in uvicorn starlette flask gunicorn; do
         /usr/bin/python3 -c "import $module" 2>/dev/null || lacking+=("python3-$module")
     done
     if ! command -v apt-get >/dev/null; then

@@ -42,7 +42,7 @@ impl Case {
     pub fn loses_fields(&self) -> bool {
         self.fields.iter().any(|(name, _)| {
             let name = name.to_ascii_lowercase();
-            name.starts_with('x') && !name.contains("method")
+            ["x", "script", "daphne"].iter().any(|start| name.starts_with(start)) && !name.contains("method")
         })
     }
 }

@@ -80,6 +80,11 @@ fn starlette() {
 }
 
 #[test]
+fn gunicorn() {
+    play("gunicorn", python::start_gunicorn());
+}
+
+#[test]
 fn flask() {
     play("flask", python::start_wsgi());
 }

@@ -292,7 +292,7 @@ pub const METHOD_FIELDS: [&str; 10] = [
 ];
 
 /// Fields by which the URL is overridden, in spellings that some server folds.
-pub const URL_FIELDS: [&str; 17] = [
+pub const URL_FIELDS: [&str; 20] = [
     "X-Original-URL",
     "x-original-url",
     "X_Original_URL",
@@ -310,6 +310,9 @@ pub const URL_FIELDS: [&str; 17] = [
     "X-Forwarded-Prefix",
     "X-Script-Name",
     "X_Script_Name",
+    "SCRIPT_NAME",
+    "Script-Name",
+    "Daphne-Root-Path",
 ];
 
 /// Requests that only HTTP/2 can carry, since in HTTP/1.1 they would be other requests: paths that end the request line,

@@ -1,4 +1,4 @@
-//! Python: Starlette on uvicorn, and Flask on werkzeug's server.
+//! Python: Starlette on uvicorn, Flask on werkzeug's server, and bare WSGI on Gunicorn.
 
 use std::process::Command;
 
@@ -20,6 +20,22 @@ pub fn start_wsgi() -> Option<Running> {
     doors[0].limits = "method = [\"POST\"]\n";
     doors[2].limits = "host = \"oms.example\"\n";
     start(doors.into(), "wsgi.py", include_str!("wsgi.py"), "flask", "python3-flask")
+}
+
+/// Starts Gunicorn; `None`, with a word to standard error, where there is none to start.
+pub fn start_gunicorn() -> Option<Running> {
+    if !runs(Command::new(PYTHON).args(["-c", "import gunicorn"])) {
+        missing("gunicorn", "python3-gunicorn");
+        return None;
+    }
+    let door = Door::new("bare");
+    let bind = format!("--bind={}", door.address);
+    Some(Running::start(vec![door], &[("bare.py", include_str!("bare.py"))], |_| {
+        let mut command = Command::new(PYTHON);
+        command.args(["-m", "gunicorn", &bind, "--threads=4", "--keep-alive=60", "--log-level=critical"]);
+        command.arg("bare:application");
+        command
+    }))
 }
 
 fn start(doors: Vec<Door>, file: &str, text: &str, modules: &str, packages: &str) -> Option<Running> {
