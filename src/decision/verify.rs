@@ -230,6 +230,12 @@ fn check_type(issuer: &Issuer, token: &Parts<'_>) -> Result<(), Rejection> {
 fn subject(issuer: &Issuer, claims: &Claims) -> Result<Box<str>, Rejection> {
     let subject = issuer.subject.find(claims).ok_or_else(|| missing(issuer.subject.as_str()))?;
     let text = subject.as_str().ok_or_else(|| malformed(issuer.subject.as_str(), "text", subject))?;
+    if text.is_empty() {
+        // A header without a value is nobody to one upstream and somebody to the next.
+        let detail =
+            format!("claim {:?}: expected text that names somebody, found empty text", issuer.subject.as_str());
+        return Err(Rejection::new(Code::ClaimMalformed, detail));
+    }
     Ok(text.into())
 }
 

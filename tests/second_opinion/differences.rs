@@ -16,6 +16,12 @@ struct Stricter {
 
 const STRICTER: &[Stricter] = &[
     Stricter {
+        code: Code::ClaimMalformed,
+        detail: "found empty text",
+        holds: |made| made.payload.contains("\"sub\":\"\""),
+        why: "a subject without a letter: it names nobody, and PyJWT asks for text alone",
+    },
+    Stricter {
         code: Code::TokenMalformed,
         detail: "a member of its JSON stands twice",
         holds: |_| true,

@@ -225,7 +225,10 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
             "{AUD:1}",
         ],
     );
-    let sub = mostly(&["\"boomi\"", "\"b\\u00f6mi\"", "\"\""], &["", "7", "null", "true", "[\"boomi\"]", "{}", "1.5"]);
+    let sub = mostly(
+        &["\"boomi\"", "\"b\\u00f6mi\"", "\" \""],
+        &["", "\"\"", "7", "null", "true", "[\"boomi\"]", "{}", "1.5"],
+    );
     let more = mostly(
         &["", "", r#","jti":"a""#, r#","scope":"a b""#, r#","x":{"y":[{}]}"#, r#","x":-0.0"#, r#","x":1E+2"#],
         &[

@@ -472,7 +472,7 @@ fn one_issuer_may_have_keys_of_several_families() {
 #[test]
 fn claims_that_are_wanted_must_be_there() {
     assert_eq!(of_payload(&payload(&["sub"], "")), Err(Code::ClaimMissing));
-    for value in ["7", "null", "[\"boomi\"]", "{}", "true"] {
+    for value in ["7", "null", "[\"boomi\"]", "{}", "true", "\"\""] {
         assert_eq!(of_payload(&with("sub", value)), Err(Code::ClaimMalformed), "{value}");
     }
     let wants_jti = |issuer: &mut Issuer| issuer.require = vec![ClaimPath::new("jti")];
