@@ -46,8 +46,18 @@ pub(super) fn load(text: &str, wanted: Wanted) -> Result<Loaded, LoadError> {
 /// How a person finds the entry.
 fn words(at: usize, entry: &Value) -> String {
     match entry.get("kid").and_then(Value::as_str) {
-        Some(kid) => format!("key {kid:?}"),
+        Some(kid) => format!("key {}", shown(kid)),
         None => format!("key {} of the list", at + 1),
+    }
+}
+
+/// A text of the set in quotes, as much of it as a line for people holds.
+fn shown(text: &str) -> String {
+    /// Longer than any name that is known, and than the thumbprints by which keys are called (RFC 7638).
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{:?} (cut)", text.get(..end).unwrap_or_default()),
+        None => format!("{text:?}"),
     }
 }
 
@@ -57,7 +67,7 @@ fn refuse_twins(keys: &[Key]) -> Result<(), LoadError> {
     for key in keys {
         let Some(kid) = key.id() else { continue };
         if let Some(algorithm) = key.algorithms().iter().find(|algorithm| !seen.insert((kid, *algorithm))) {
-            return Err(LoadError::Twice { kid: kid.to_owned(), algorithm });
+            return Err(LoadError::Twice { kid: shown(kid), algorithm });
         }
     }
     Ok(())
@@ -85,7 +95,7 @@ fn key(entry: &Value, wanted: Wanted) -> Result<Key, String> {
 fn check_use(entry: &Map<String, Value>) -> Result<(), String> {
     match optional_text(entry, "use")? {
         None | Some("sig") => {}
-        Some(other) => return Err(format!("its use is {other:?}, not \"sig\"")),
+        Some(other) => return Err(format!("its use is {}, not \"sig\"", shown(other))),
     }
     let verifies = match entry.get("key_ops") {
         None => true,
@@ -100,7 +110,7 @@ fn allowed(entry: &Map<String, Value>, family: Family, wanted: Wanted) -> Result
     let fitting: AlgorithmSet = Algorithm::ALL.into_iter().filter(|algorithm| algorithm.family() == family).collect();
     let own = match optional_text(entry, "alg")? {
         None => None,
-        Some(name) => Some(Algorithm::named(name).ok_or_else(|| format!("its alg {name:?} is not known here"))?),
+        Some(name) => Some(Algorithm::named(name).ok_or_else(|| format!("its alg {} is not known here", shown(name)))?),
     };
     let allowed = match (own, wanted) {
         (None, None) => usual(family),
@@ -137,7 +147,7 @@ fn kind(entry: &Map<String, Value>) -> Result<Kind, String> {
             let (family, length) = match optional_text(entry, "crv")?.ok_or("it has no crv")? {
                 "P-256" => (Family::P256, 32),
                 "P-384" => (Family::P384, 48),
-                other => return Err(format!("its curve {other:?} is not known here")),
+                other => return Err(format!("its curve {} is not known here", shown(other))),
             };
             /// The first byte of an uncompressed point (SEC 1 section 2.3.3).
             const UNCOMPRESSED: u8 = 4;
@@ -148,9 +158,9 @@ fn kind(entry: &Map<String, Value>) -> Result<Kind, String> {
         }
         "OKP" => match optional_text(entry, "crv")?.ok_or("it has no crv")? {
             "Ed25519" => Ok(Kind::Point { family: Family::Ed25519, point: coordinate(entry, "x", 32)? }),
-            other => Err(format!("its curve {other:?} is not known here")),
+            other => Err(format!("its curve {} is not known here", shown(other))),
         },
-        other => Err(format!("its kty {other:?} is not known here")),
+        other => Err(format!("its kty {} is not known here", shown(other))),
     }
 }
 

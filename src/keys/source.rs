@@ -54,9 +54,9 @@ pub enum LoadError {
     #[error("this is no JWK Set: {0}")]
     NoSet(&'static str),
     /// Two keys that no token could tell apart.
-    #[error("two keys named {kid:?} for {algorithm}: which one is meant cannot be told")]
+    #[error("two keys named {kid} for {algorithm}: which one is meant cannot be told")]
     Twice {
-        /// The name they share.
+        /// The name they share, as it is shown.
         kid: String,
         /// The algorithm they share.
         algorithm: Algorithm,

@@ -104,6 +104,19 @@ fn entries_of_no_use_are_left_out_with_a_reason() {
 }
 
 #[test]
+fn a_note_holds_only_the_beginning_of_what_is_long() {
+    let long = "y".repeat(5000);
+    for changes in [json!({"kty": long}), json!({"crv": long}), json!({"use": long}), json!({"alg": long})] {
+        let spoilt = with(with(p256(), changes.clone()), json!({"kid": long}));
+        let loaded = set(&[spoilt, ed25519()], None).unwrap();
+        assert!(loaded.notes[0].contains("yyyy") && loaded.notes[0].len() < 400, "{}", loaded.notes[0]);
+    }
+    let named = with(p256(), json!({"kid": long}));
+    let twice = set(&[named.clone(), named], None).unwrap_err().to_string();
+    assert!(twice.contains("yyyy") && twice.len() < 400, "{twice}");
+}
+
+#[test]
 fn a_leading_zero_of_a_modulus_says_nothing() {
     let key = rsa(KeySize::Rsa2048);
     let mut n = URL_SAFE_NO_PAD.decode(key["n"].as_str().unwrap()).unwrap();
