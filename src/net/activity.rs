@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use http::header::CONNECTION;
+use http::header::{CONNECTION, COOKIE};
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -342,10 +342,12 @@ fn bare<B>(status: StatusCode, in_flight: InFlight) -> Response<Answer<B>> {
 fn is_too_large(request: &Request<Incoming>, fields: usize, size: usize) -> bool {
     const OVERHEAD: usize = 32;
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    // Browsers send each cookie in a field of its own; it is one field all the same (RFC 9113 section 8.2.3).
+    let crumbs = request.headers().get_all(COOKIE).iter().count().saturating_sub(1);
     let bytes = request
         .headers()
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + OVERHEAD)
         .fold(target, usize::saturating_add);
-    request.headers().len() > fields || bytes > size
+    request.headers().len() - crumbs > fields || bytes > size
 }

@@ -186,6 +186,16 @@ async fn as_many_fields_as_the_limit_pass_and_one_more_is_refused() {
 }
 
 #[tokio::test(flavor = "current_thread")]
+async fn cookies_in_fields_of_their_own_are_one_field() {
+    let server = Server::open(patient());
+    let mut sender = http2(TcpStream::connect(server.address()).await.unwrap()).await;
+    let crumbs = 2 * server.settings.limits.headers;
+    let request = (0..crumbs).fold(get("/"), |request, number| request.header("cookie", format!("{number}=x")));
+    assert_eq!(text(&mut sender, request).await.0, 200);
+    assert!(server.heard.refused().is_empty());
+}
+
+#[tokio::test(flavor = "current_thread")]
 async fn a_head_of_the_limit_passes_and_a_larger_one_is_refused() {
     let server = Server::open(patient());
     let head = |size: usize| {
