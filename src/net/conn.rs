@@ -28,6 +28,7 @@ use super::oversee::{Ending, GRACE, Overseer};
 use super::paced::Paced;
 use super::reader::{Read, forsake};
 use super::refuse::close;
+use super::resets::Resets;
 use super::stream::Stream;
 use super::watched::{Protocol, Watched};
 use super::{ConnInfo, Hooks, Limits};
@@ -40,10 +41,9 @@ const BUFFER: usize = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// The same for one stream, so that no stream has the connection to itself.
 const STREAM_WINDOW: u32 = 256 * 1024;
-/// Streams that a peer may open and reset before they were looked at, and streams that may be reset for a fault of
-/// the peer's, before the connection is closed: what one flood may cost (CVE-2023-44487).
+/// Streams that a peer may open and reset before they were looked at, before the connection is closed: what one flood
+/// may cost (CVE-2023-44487).
 const PENDING_RESETS: usize = 20;
-const FAULT_RESETS: usize = 128;
 
 /// What the connections of one worker have in common.
 pub(super) struct Shared {
@@ -85,14 +85,15 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
 
 fn http2_builder(limits: &Limits) -> http2::Builder<Local> {
     let mut builder = http2::Builder::new(Local { patience: limits.idle_timeout });
-    // A head up to twice the limit is let through to be refused with a code that is counted; beyond that the
-    // library answers 431 by itself and tells nobody.
+    // A head up to twice the limit is let through to be refused with a code that is counted; beyond that the library
+    // answers 431 by itself, and that shows only where a body was to follow.
     let head = u32::try_from(limits.header_size.saturating_mul(2)).unwrap_or(u32::MAX);
     builder
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(head)
         .max_pending_accept_reset_streams(PENDING_RESETS)
-        .max_local_error_reset_streams(FAULT_RESETS)
+        // A sum over the life of the connection; what it is against is paid for frame by frame.
+        .max_local_error_reset_streams(None)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .initial_stream_window_size(STREAM_WINDOW)
         .max_send_buf_size(2 * BUFFER);
@@ -160,7 +161,9 @@ where
     let service = make(Arc::clone(&info));
     let service = observe(service, Arc::clone(&activity), &shared.limits, shared.hooks.clone(), info.peer);
     let ending = if opened.http2 {
-        serve_http2(&shared, opened, activity, bell, ticket, service).await
+        let (hooks, peer) = (shared.hooks.clone(), info.peer);
+        let resets = Resets::new(Arc::clone(&activity), move |code| (hooks.refused)(code, peer));
+        serve_http2(&shared, opened, activity, resets, bell, ticket, service).await
     } else {
         serve_http1(&shared, opened, activity, bell, ticket, service).await
     };
@@ -266,6 +269,7 @@ async fn serve_http2<S, B>(
     shared: &Shared,
     opened: Opened,
     activity: Arc<Activity>,
+    resets: Resets,
     bell: Bell,
     ticket: Ticket,
     service: S,
@@ -279,7 +283,7 @@ where
     let stream = Watched::new(
         opened.stream,
         opened.ahead,
-        Protocol::Http2(Frames::new(Arc::clone(&activity))),
+        Protocol::Http2(Frames::new(Arc::clone(&activity)), resets),
         Arc::clone(&activity),
         ticket,
     );

@@ -13,20 +13,20 @@ use super::activity::Activity;
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Bytes of a frame header.
-const HEADER: usize = 9;
+pub(super) const HEADER: usize = 9;
 /// Frame types that carry a body, a header block, and the end of a stream before its time.
 const DATA: u8 = 0x0;
-const RST_STREAM: u8 = 0x3;
-const HEADERS: u8 = 0x1;
+pub(super) const RST_STREAM: u8 = 0x3;
+pub(super) const HEADERS: u8 = 0x1;
 const CONTINUATION: u8 = 0x9;
 /// The flag on the last frame of a stream, and that on the last frame of a header block.
-const END_STREAM: u8 = 0x1;
+pub(super) const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 
 /// What a frame costs that carries nothing of a request, and one that takes a request back: the work for it may have
 /// been done (CVE-2023-44487).
 const CONTROL_COST: usize = 1;
-const RESET_COST: usize = 4;
+pub(super) const RESET_COST: usize = 4;
 
 /// Where in the stream of frames the peer is.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ impl Frames {
 }
 
 /// Goes over as many of `left` bytes as there are.
-fn skip<'a>(bytes: &'a [u8], left: &mut usize) -> &'a [u8] {
+pub(super) fn skip<'a>(bytes: &'a [u8], left: &mut usize) -> &'a [u8] {
     let gone = bytes.len().min(*left);
     *left -= gone;
     bytes.get(gone..).unwrap_or_default()

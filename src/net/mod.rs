@@ -2,7 +2,7 @@
 //!
 //! [`bind`] takes the addresses, [`start`] serves them on one thread a worker. Below that, in the order a connection
 //! meets them: `accept` takes it in, `census` counts it, `conn` finds out what it speaks and serves it, `watched` and
-//! `activity` note what passes, `framing` and `frames` follow its messages, `oversee` holds it to its time limits,
+//! `activity` note what passes, `framing`, `frames` and `resets` follow its messages, `oversee` holds it to its time limits,
 //! `reader` its readers to theirs, `paced` lets the others have their turn, and [`Drain`] brings all of it to an end.
 
 mod accept;
@@ -19,6 +19,7 @@ mod oversee;
 mod paced;
 mod reader;
 mod refuse;
+mod resets;
 mod signal;
 mod stream;
 mod tls;
@@ -143,7 +144,7 @@ pub struct ConnInfo {
 
 /// Who is told of what happens to connections, since this room neither counts nor logs.
 ///
-/// Each is called once per connection at most, never per request, from whatever thread serves it.
+/// Each is called from whatever thread serves the connection, for no request that goes well.
 #[derive(Clone)]
 pub struct Hooks {
     /// A connection was taken in.

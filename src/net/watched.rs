@@ -12,6 +12,7 @@ use super::activity::Activity;
 use super::census::Ticket;
 use super::frames::Frames;
 use super::framing::{Fault, Flaw, Framing};
+use super::resets::Resets;
 use super::stream::Stream;
 
 /// What is spoken, as far as it matters to whoever looks at the bytes.
@@ -19,7 +20,7 @@ pub(super) enum Protocol {
     /// A head is what the framing says, and counts while nothing is in flight.
     Http1(Framing),
     /// A head is a header block.
-    Http2(Frames),
+    Http2(Frames, Resets),
 }
 
 /// The socket of one connection. It carries the connection's place in the census, so that a tunnel counts as long
@@ -68,7 +69,7 @@ fn note(protocol: &mut Protocol, activity: &Activity, bytes: &[u8]) -> Result<()
                 activity.open_next_head();
             }
         }
-        Protocol::Http2(frames) => {
+        Protocol::Http2(frames, _) => {
             for _ in 0..frames.feed(bytes) {
                 activity.open_next_head();
             }
@@ -124,6 +125,9 @@ impl AsyncWrite for Watched {
         this.activity.note_blocked(written.is_pending());
         if written.is_ready() {
             this.activity.note_moved();
+        }
+        if let (Protocol::Http2(_, resets), Poll::Ready(Ok(length))) = (&mut this.protocol, &written) {
+            resets.feed(buf.get(..*length).unwrap_or_default());
         }
         written
     }

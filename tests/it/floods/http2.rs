@@ -155,6 +155,56 @@ fn more_streams_than_allowed_are_refused_and_then_the_connection_ends() {
 }
 
 #[test]
+fn bodies_that_come_behind_their_refusal_are_no_flood() {
+    let siege = Siege::lay("");
+    let mut client = Http2::connect(siege.address);
+    for turn in 0..250 {
+        let (refused, good) = (1 + 4 * turn, 3 + 4 * turn);
+        client.send(&frame(HEADERS, END_HEADERS, refused, &block("POST", "/api/guarded", &[]))).unwrap();
+        assert!(client.next_of(HEADERS, PATIENCE).is_some(), "the refusal of turn {turn}");
+        let late = [frame(DATA, 0, refused, &[b'x'; 4000]), frame(DATA, END_STREAM, refused, b"x")].concat();
+        client.send(&[late, get(good, "/x")].concat()).unwrap();
+        assert!(client.next_of(HEADERS, PATIENCE).is_some(), "the valid request of turn {turn} was lost");
+    }
+    assert_eq!(siege.refused("rate_exceeded"), 0);
+    drop(client);
+    siege.lift();
+}
+
+#[test]
+fn streams_opened_before_the_limit_was_told_cost_no_other() {
+    let siege = Siege::lay("");
+    let mut client = Http2::connect(siege.address);
+    client.send(&(0..300).flat_map(|at| get(1 + 2 * at, "/x")).collect::<Vec<u8>>()).unwrap();
+    for answer in 0..100 {
+        assert!(client.next_of(HEADERS, PATIENCE).is_some(), "answer {answer}");
+    }
+    drop(client);
+    siege.lift();
+}
+
+#[test]
+fn what_the_library_refuses_by_itself_is_counted() {
+    let siege = Siege::lay("");
+    let mut client = Http2::connect(siege.address);
+    let coded = block("POST", "/x", &[("transfer-encoding", "chunked")]);
+    client.send(&frame(HEADERS, END_HEADERS, 1, &coded)).unwrap();
+    assert!(client.next_of(RST_STREAM, PATIENCE).is_some());
+    siege.refuses("request_malformed", 1);
+    // Three times as large as a head may be.
+    let mut large = block("GET", "/x", &[]);
+    large.extend([0x40, 1, b'x', 127, 0xa1, 0x1e]);
+    large.extend([b'y'; 4000]);
+    large.extend([0xbe; 24]);
+    client.send(&frame(HEADERS, END_HEADERS, 3, &large)).unwrap();
+    siege.refuses("headers_too_large", 1);
+    client.send(&get(5, "/x")).unwrap();
+    assert!(client.next_of(DATA, PATIENCE).is_some(), "the connection goes on");
+    drop(client);
+    siege.lift();
+}
+
+#[test]
 fn header_blocks_that_unfold_to_much_are_refused() {
     let siege = Siege::lay("");
     // A field that is remembered, and a block that names it thousands of times.
