@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::client::{Client, ask, request};
 use crate::harness::{Sidecar, eventually};
+use crate::http2::{HEADERS, Http2, get};
+use crate::tokens::hotwax_issuer;
 use crate::upstream::{Answer, Upstream, ok};
 
 /// Everything is open: what is refused is refused for its form alone.
@@ -78,6 +80,20 @@ fn a_request_that_could_end_in_two_places_never_goes_up() {
         let sum: usize = counts.map(|line| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap()).sum();
         (sum == all).then_some(())
     });
+}
+
+#[test]
+fn a_target_over_http2_is_judged_and_forwarded_without_its_fragment() {
+    let upstream = Upstream::friendly();
+    let guarded = format!("{}[[route]]\npath = \"/guarded\"\n", hotwax_issuer());
+    let sidecar = Sidecar::start(&format!("unmatched = \"open\"\n{}{guarded}", upstream.line()));
+    let mut client = Http2::connect(sidecar.address);
+    for (stream, target) in [(1, "#a"), (3, "/a#/guarded"), (5, "/a?b#c"), (7, "?b"), (9, "/guarded#a")] {
+        client.send(&get(stream, target)).unwrap();
+        assert!(client.next_of(HEADERS, Duration::from_secs(10)).is_some(), "{target}");
+    }
+    let seen: Vec<String> = upstream.seen().iter().map(|seen| seen.target().to_owned()).collect();
+    assert_eq!(seen, ["/", "/a", "/a?b", "/?b"]);
 }
 
 #[test]

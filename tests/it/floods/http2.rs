@@ -205,6 +205,19 @@ fn what_the_library_refuses_by_itself_is_counted() {
 }
 
 #[test]
+fn trailers_that_unfold_to_much_end_at_a_limit() {
+    let siege = Siege::lay("");
+    let mut client = Http2::connect(siege.address);
+    let begun = [frame(HEADERS, END_HEADERS, 1, &block("POST", "/x", &[])), frame(DATA, 0, 1, b"{}")].concat();
+    let mut bomb = vec![0x40, 1, b'x', 127, 0xa1, 0x1e];
+    bomb.extend([b'y'; 4000]);
+    bomb.extend([0xbe; 8000]);
+    client.send(&[begun, frame(HEADERS, END_HEADERS | END_STREAM, 1, &bomb)].concat()).unwrap();
+    assert!(client.is_closed(PATIENCE));
+    siege.lift();
+}
+
+#[test]
 fn header_blocks_that_unfold_to_much_are_refused() {
     let siege = Siege::lay("");
     // A field that is remembered, and a block that names it thousands of times.
