@@ -14,6 +14,8 @@ use crate::decision::rejection::{Code, Rejection};
 
 /// The longest line that says how long a chunk is, extensions included.
 const CHUNK_LINE: usize = 4096;
+/// The longest body; the parser keeps the two lengths above it for itself.
+const LONGEST_BODY: u64 = u64::MAX - 2;
 /// Hexadecimal digits of the largest chunk: more do not fit 64 bits.
 const CHUNK_DIGITS: usize = 16;
 
@@ -155,9 +157,9 @@ impl Framing {
         Self { at: At::Head, head: Head::default(), line: Vec::new(), size: 0, limit, heads: 0 }
     }
 
-    /// Whether a head has begun and not ended.
+    /// Whether a head has begun and not ended. An empty line begins none: old clients send one behind a body.
     pub(super) fn in_head(&self) -> bool {
-        self.at == At::Head && self.size > 0
+        self.at == At::Head && (self.head.begun || !self.line.is_empty())
     }
 
     /// The connection speaks something else from now on.
@@ -317,7 +319,8 @@ impl Head {
             return Err(if value.contains(&b',') { Flaw::TwoLengths } else { Flaw::BadLength });
         }
         let digits = std::str::from_utf8(value).map_err(|_| Flaw::BadLength)?;
-        self.length = Some(digits.parse().map_err(|_| Flaw::BadLength)?);
+        let length = digits.parse().ok().filter(|length| *length <= LONGEST_BODY);
+        self.length = Some(length.ok_or(Flaw::BadLength)?);
         Ok(())
     }
 

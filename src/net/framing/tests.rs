@@ -42,6 +42,7 @@ fn what_two_servers_could_read_in_two_ways_is_a_flaw() {
         (head("Content-Length: +5\r\n"), Flaw::BadLength),
         (head("Content-Length: 0x5\r\n"), Flaw::BadLength),
         (head("Content-Length: \r\n"), Flaw::BadLength),
+        (head("Content-Length: 18446744073709551615\r\n"), Flaw::BadLength),
         (head("Content-Length: 18446744073709551616\r\n"), Flaw::BadLength),
         (head("Content-Length: 5\x0b\r\n"), Flaw::BadLength),
         (head(&format!("{chunked}{chunked}")), Flaw::BadCoding),
@@ -291,4 +292,19 @@ proptest! {
         prop_assert_eq!(outcome, kind(bytes.iter().try_for_each(|byte| slow.feed(&[*byte]))));
         prop_assert_eq!((whole.at, whole.heads, whole.size), (slow.at, slow.heads, slow.size));
     }
+}
+
+#[test]
+fn an_empty_line_between_requests_begins_no_head() {
+    let mut framing = Framing::new(1024);
+    framing.feed(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi\r\n").unwrap();
+    assert!(!framing.in_head());
+    framing.feed(b"\r").unwrap();
+    assert!(framing.in_head(), "a line that is not whole may be the first of a head");
+    framing.feed(b"\nG").unwrap();
+    assert!(framing.in_head());
+    framing.feed(b"ET / HTTP/1.1\r\n").unwrap();
+    assert!(framing.in_head());
+    framing.feed(b"\r\n").unwrap();
+    assert!(!framing.in_head());
 }
