@@ -2,7 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::{PATIENCE, Siege, tally};
 use crate::program::own_port;
@@ -115,8 +121,8 @@ fn connections_that_open_and_close_at_once_leave_nothing() {
     siege.lift();
 }
 
-#[test]
-fn tls_handshakes_that_do_not_come_whole_are_cut() {
+/// A siege that has a port with TLS too, and where that is. The folder holds its certificate.
+fn tls_siege() -> (Siege, SocketAddr, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
@@ -128,7 +134,12 @@ fn tls_handshakes_that_do_not_come_whole_are_cut() {
         "",
         &format!("[tls]\ncert = \"{}\"\nkey = \"{}\"\n", cert.display(), key.display()),
     );
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    (siege, SocketAddr::from(([127, 0, 0, 1], port)), folder)
+}
+
+#[test]
+fn tls_handshakes_that_do_not_come_whole_are_cut() {
+    let (siege, address, _folder) = tls_siege();
     // The first bytes of a ClientHello of 512 bytes, and then one at a time.
     let mut slow: Vec<_> = (0..100).map(|_| connect(address)).collect();
     drip(&mut slow, &[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03], 0x2a);
@@ -137,5 +148,38 @@ fn tls_handshakes_that_do_not_come_whole_are_cut() {
         assert_eq!(rest(stream), "");
     }
     siege.refuses("request_timeout", 200);
+    siege.lift();
+}
+
+/// A client that trusts this certificate.
+fn trusting(certificate: &Path) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(versions.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[test]
+fn connections_that_say_nothing_behind_a_handshake_are_cut() {
+    let (siege, address, folder) = tls_siege();
+    let config = trusting(&folder.path().join("cert.pem"));
+    let mut open: Vec<_> = (0..100)
+        .map(|number| {
+            let name = ServerName::try_from("localhost").unwrap();
+            let mut stream =
+                StreamOwned::new(ClientConnection::new(Arc::clone(&config), name).unwrap(), connect(address));
+            // Half of them begin a request and leave it at that.
+            stream.write_all(if number % 2 == 0 { b"" } else { b"GET /open HTTP/1.1\r\nHost:" }).unwrap();
+            stream.flush().unwrap();
+            stream
+        })
+        .collect();
+    for stream in &mut open {
+        let began = Instant::now();
+        let _ = stream.read_to_end(&mut Vec::new());
+        assert!(began.elapsed() < PATIENCE, "it was not cut");
+    }
+    siege.refuses("request_timeout", 50);
     siege.lift();
 }
