@@ -4,11 +4,18 @@
 //! when it was due, not from when it was sent: a server that stops for a second owes that second to every request that
 //! was due in it. A rate of 0 asks for as many as can be had.
 //!
+//! The percentiles are those of each quarter of a second, and of these the median: a machine that stands still for a
+//! moment, as shared ones do, spoils the quarter that it happens in and no other, while a server that is slow shows in
+//! all of them.
+//!
 //!     steady ADDRESS RATE SECONDS THREADS FILE      FILE: the bytes of one request
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+
+/// What percentiles are taken over.
+const WINDOW: Duration = Duration::from_millis(250);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -30,23 +37,37 @@ fn main() {
             std::thread::Builder::new().stack_size(128 * 1024).spawn(work).expect("a thread")
         })
         .collect();
-    let (mut times, mut lost) = (Vec::new(), 0);
+    let mut windows = vec![Vec::new(); (seconds / WINDOW.as_secs_f64()).ceil() as usize + 1];
+    let (mut served, mut lost) = (0, 0);
     for worker in workers {
         let (own, failed) = worker.join().expect("a worker");
-        times.extend(own);
+        served += own.len();
         lost += failed;
+        for (due, time) in own {
+            let window = (due.as_secs_f64() / WINDOW.as_secs_f64()) as usize;
+            windows[window].push(time);
+        }
     }
-    times.sort_unstable();
-    let place = |share: f64| ((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1));
-    let at = |share: f64| times.get(place(share)).copied().unwrap_or(0);
+    windows.retain(|window| !window.is_empty());
     println!(
-        "{{\"served\":{},\"lost\":{lost},\"seconds\":{:.3},\"p50\":{},\"p99\":{},\"max\":{}}}",
-        times.len(),
+        "{{\"served\":{served},\"lost\":{lost},\"seconds\":{:.3},\"p50\":{},\"p99\":{},\"max\":{}}}",
         started.elapsed().as_secs_f64(),
-        at(0.5),
-        at(0.99),
-        at(1.0)
+        usual(&mut windows, 0.5),
+        usual(&mut windows, 0.99),
+        windows.iter().flatten().max().unwrap_or(&0)
     );
+}
+
+/// The median over all windows of what so large a share of a window stays under.
+fn usual(windows: &mut [Vec<u64>], share: f64) -> u64 {
+    let at = |sorted: &[u64], share: f64| sorted[((sorted.len() as f64 * share) as usize).min(sorted.len() - 1)];
+    let mut all = Vec::new();
+    for window in windows {
+        window.sort_unstable();
+        all.push(at(window, share));
+    }
+    all.sort_unstable();
+    if all.is_empty() { 0 } else { at(&all, 0.5) }
 }
 
 fn connect(address: &str) -> Option<TcpStream> {
@@ -63,8 +84,15 @@ struct Worker {
 }
 
 impl Worker {
-    /// Microseconds of each request that was served, and how many were not.
-    fn work(mut self, started: Instant, number: usize, threads: usize, rate: f64, seconds: f64) -> (Vec<u64>, u64) {
+    /// When each request that was served was due, from the start, and the microseconds it took; and how many were not.
+    fn work(
+        mut self,
+        started: Instant,
+        number: usize,
+        threads: usize,
+        rate: f64,
+        seconds: f64,
+    ) -> (Vec<(Duration, u64)>, u64) {
         let (mut times, mut lost) = (Vec::new(), 0);
         // Connected before the first is due.
         self.connection = connect(&self.address);
@@ -80,7 +108,7 @@ impl Worker {
             }
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
             match self.ask() {
-                Some(()) => times.push(due.elapsed().as_micros() as u64),
+                Some(()) => times.push((due - started, due.elapsed().as_micros() as u64)),
                 None => {
                     self.connection = None;
                     lost += 1;
