@@ -3,176 +3,19 @@
 //! Each key carries the algorithms it may be used with, so the `alg` of a token chooses nothing (RFC 8725 section 3.1).
 //! A key that is too weak or of the wrong kind cannot be made.
 
+mod algorithm;
+mod issuer;
 mod modulus;
 
 use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::rsa::PublicKey as RsaPublicKey;
-use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents, VerificationAlgorithm};
+use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 use aws_lc_rs::{digest, hmac};
 
-use super::claims::ClaimPath;
-
-/// A signature algorithm of RFC 7518 section 3.1 or RFC 8037 that is known here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "the names are the standard's own")]
-#[repr(u8)]
-pub enum Algorithm {
-    HS256,
-    HS384,
-    HS512,
-    RS256,
-    RS384,
-    RS512,
-    PS256,
-    PS384,
-    PS512,
-    ES256,
-    ES384,
-    EdDSA,
-}
-
-/// What kind of key an algorithm takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// A shared secret.
-    Hmac,
-    /// An RSA key.
-    Rsa,
-    /// A point on P-256.
-    P256,
-    /// A point on P-384.
-    P384,
-    /// An Ed25519 key.
-    Ed25519,
-}
-
-impl Algorithm {
-    /// All of them.
-    pub const ALL: [Algorithm; 12] = [
-        Algorithm::HS256,
-        Algorithm::HS384,
-        Algorithm::HS512,
-        Algorithm::RS256,
-        Algorithm::RS384,
-        Algorithm::RS512,
-        Algorithm::PS256,
-        Algorithm::PS384,
-        Algorithm::PS512,
-        Algorithm::ES256,
-        Algorithm::ES384,
-        Algorithm::EdDSA,
-    ];
-
-    /// The name in `alg`, exact to the letter (RFC 7515 section 4.1.1).
-    pub const fn name(self) -> &'static str {
-        match self {
-            Algorithm::HS256 => "HS256",
-            Algorithm::HS384 => "HS384",
-            Algorithm::HS512 => "HS512",
-            Algorithm::RS256 => "RS256",
-            Algorithm::RS384 => "RS384",
-            Algorithm::RS512 => "RS512",
-            Algorithm::PS256 => "PS256",
-            Algorithm::PS384 => "PS384",
-            Algorithm::PS512 => "PS512",
-            Algorithm::ES256 => "ES256",
-            Algorithm::ES384 => "ES384",
-            Algorithm::EdDSA => "EdDSA",
-        }
-    }
-
-    /// The algorithm of that exact name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
-    }
-
-    /// What kind of key it takes.
-    pub const fn family(self) -> Family {
-        match self {
-            Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => Family::Hmac,
-            Algorithm::RS256
-            | Algorithm::RS384
-            | Algorithm::RS512
-            | Algorithm::PS256
-            | Algorithm::PS384
-            | Algorithm::PS512 => Family::Rsa,
-            Algorithm::ES256 => Family::P256,
-            Algorithm::ES384 => Family::P384,
-            Algorithm::EdDSA => Family::Ed25519,
-        }
-    }
-
-    fn hmac(self) -> Option<hmac::Algorithm> {
-        match self {
-            Algorithm::HS256 => Some(hmac::HMAC_SHA256),
-            Algorithm::HS384 => Some(hmac::HMAC_SHA384),
-            Algorithm::HS512 => Some(hmac::HMAC_SHA512),
-            _ => None,
-        }
-    }
-
-    fn public(self) -> Option<&'static dyn VerificationAlgorithm> {
-        Some(match self {
-            Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => return None,
-            Algorithm::RS256 => &signature::RSA_PKCS1_2048_8192_SHA256,
-            Algorithm::RS384 => &signature::RSA_PKCS1_2048_8192_SHA384,
-            Algorithm::RS512 => &signature::RSA_PKCS1_2048_8192_SHA512,
-            Algorithm::PS256 => &signature::RSA_PSS_2048_8192_SHA256,
-            Algorithm::PS384 => &signature::RSA_PSS_2048_8192_SHA384,
-            Algorithm::PS512 => &signature::RSA_PSS_2048_8192_SHA512,
-            Algorithm::ES256 => &signature::ECDSA_P256_SHA256_FIXED,
-            Algorithm::ES384 => &signature::ECDSA_P384_SHA384_FIXED,
-            Algorithm::EdDSA => &signature::ED25519,
-        })
-    }
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A few algorithms.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AlgorithmSet(u16);
-
-impl AlgorithmSet {
-    /// Whether the algorithm is one of them.
-    pub fn contains(self, algorithm: Algorithm) -> bool {
-        self.0 & (1 << algorithm as u8) != 0
-    }
-
-    /// Those that are in both.
-    pub fn and(self, other: AlgorithmSet) -> AlgorithmSet {
-        AlgorithmSet(self.0 & other.0)
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Each of them.
-    pub fn iter(self) -> impl Iterator<Item = Algorithm> {
-        Algorithm::ALL.into_iter().filter(move |algorithm| self.contains(*algorithm))
-    }
-}
-
-impl FromIterator<Algorithm> for AlgorithmSet {
-    fn from_iter<I: IntoIterator<Item = Algorithm>>(algorithms: I) -> Self {
-        AlgorithmSet(algorithms.into_iter().fold(0, |bits, algorithm| bits | (1 << algorithm as u8)))
-    }
-}
-
-impl fmt::Display for AlgorithmSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.iter().map(Algorithm::name).collect();
-        f.write_str(&names.join(", "))
-    }
-}
+pub use algorithm::{Algorithm, AlgorithmSet, Family};
+pub use issuer::{Issuer, TokenTypes};
 
 /// Why bytes are not taken as a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -382,74 +225,6 @@ impl KeySet {
     /// Its keys.
     pub fn keys(&self) -> &[Key] {
         &self.keys
-    }
-}
-
-/// Who may issue tokens, and what tokens of theirs must be like.
-#[derive(Clone, Debug)]
-pub struct Issuer {
-    /// For people and for routes that name it.
-    pub name: Arc<str>,
-    /// The values of `iss` it issues under; none: `iss` is not looked at.
-    pub issuers: Vec<Box<str>>,
-    /// Audiences of which one must be in `aud`; none: `aud` is not looked at.
-    pub audiences: Vec<Box<str>>,
-    /// The algorithms it signs with.
-    pub algorithms: AlgorithmSet,
-    /// The claim that names the subject.
-    pub subject: ClaimPath,
-    /// Allowed clock difference at `exp`, `nbf` and `iat`, in seconds.
-    pub leeway: f64,
-    /// The longest `exp - iat`, in seconds; `None`: any.
-    pub max_lifetime: Option<f64>,
-    /// Claims that must be there besides `exp` and the subject.
-    pub require: Vec<ClaimPath>,
-    /// The `typ` headers it sets.
-    pub types: TokenTypes,
-}
-
-impl Issuer {
-    /// What `iss` must be for this issuer, for people.
-    pub(super) fn accepted_iss(&self) -> String {
-        match self.issuers.as_slice() {
-            [] => format!("anything (issuer {:?} looks at no iss)", self.name),
-            [one] => format!("{one:?} (issuer {:?})", self.name),
-            several => format!("one of {several:?} (issuer {:?})", self.name),
-        }
-    }
-}
-
-/// Which `typ` headers are accepted (RFC 7515 section 4.1.9).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenTypes {
-    /// Whether there may be none.
-    pub absent: bool,
-    /// The names, compared without case and without a leading `application/`.
-    pub names: Vec<Box<str>>,
-}
-
-impl Default for TokenTypes {
-    fn default() -> Self {
-        Self { absent: true, names: vec!["JWT".into(), "at+jwt".into()] }
-    }
-}
-
-impl TokenTypes {
-    /// What is accepted, for people.
-    pub(super) fn words(&self) -> String {
-        format!("{}one of {:?}", if self.absent { "none, or " } else { "" }, self.names)
-    }
-
-    /// Whether a token with that `typ` is accepted.
-    pub fn accept(&self, typ: Option<&str>) -> bool {
-        let plain = |name: &str| match name.get(..12) {
-            Some(start) if start.eq_ignore_ascii_case("application/") => name.get(12..).unwrap_or_default().to_owned(),
-            _ => name.to_owned(),
-        };
-        match typ {
-            None => self.absent,
-            Some(typ) => self.names.iter().any(|name| plain(name).eq_ignore_ascii_case(&plain(typ))),
-        }
     }
 }
 

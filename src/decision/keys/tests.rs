@@ -1,6 +1,7 @@
 //! Claims about which keys are taken, and what they verify.
 
 use super::*;
+use crate::decision::claims::ClaimPath;
 
 fn set(algorithms: &[Algorithm]) -> AlgorithmSet {
     algorithms.iter().copied().collect()
