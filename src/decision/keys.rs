@@ -6,9 +6,9 @@
 mod algorithm;
 mod issuer;
 mod modulus;
+mod slot;
 
 use std::fmt;
-use std::sync::Arc;
 
 use aws_lc_rs::rsa::PublicKey as RsaPublicKey;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
@@ -16,6 +16,7 @@ use aws_lc_rs::{digest, hmac};
 
 pub use algorithm::{Algorithm, AlgorithmSet, Family};
 pub use issuer::{Issuer, TokenTypes};
+pub use slot::{Fetched, IssuerId, IssuerSlot, Stamp, Supply};
 
 /// Why bytes are not taken as a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -225,39 +226,6 @@ impl KeySet {
     /// Its keys.
     pub fn keys(&self) -> &[Key] {
         &self.keys
-    }
-}
-
-/// The place of an issuer in the snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct IssuerId(pub usize);
-
-/// An issuer with the keys it has now.
-#[derive(Clone, Debug)]
-pub struct IssuerSlot {
-    /// Its rules.
-    pub issuer: Arc<Issuer>,
-    /// Its keys; `None`: never had, or too old to use.
-    pub keys: Option<Arc<KeySet>>,
-    stamp: Stamp,
-}
-
-/// Tells apart what a proof rests on: an issuer's keys and its rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp([u8; 32]);
-
-impl IssuerSlot {
-    /// An issuer with these keys.
-    pub fn new(issuer: Arc<Issuer>, keys: Option<Arc<KeySet>>) -> Self {
-        let mut print = Print::new();
-        print.add(format!("{issuer:?}").as_bytes());
-        print.add(&keys.as_ref().map(|keys| keys.print).unwrap_or_default());
-        Self { stamp: Stamp(print.finish()), issuer, keys }
-    }
-
-    /// Changes whenever the keys or the rules do.
-    pub fn stamp(&self) -> Stamp {
-        self.stamp
     }
 }
 

@@ -119,9 +119,10 @@ mod tests {
     use crate::decision::keys::{Algorithm, IssuerId};
     use crate::decision::policy::Policy;
     use crate::decision::route::tests::default;
-    use crate::decision::verify::tests::{OWN, issuer, payload, slot, snapshot};
+    use crate::decision::verify::tests::{NOW, OWN, issuer, payload, slot, snapshot};
     use crate::decision::verify::{Token, prove};
     use crate::decision::witness::Nobody;
+    use crate::time::UnixSeconds;
 
     #[test]
     fn a_memo_tells_how_much_it_remembers_and_not_what() {
@@ -135,7 +136,7 @@ mod tests {
         ] {
             let mut remembered = || {
                 let token = Token { bytes: token.as_bytes(), issuers: &[IssuerId(0)] };
-                prove(token, &snapshot, &mut memo, &mut Nobody).unwrap().remembered
+                prove(token, &snapshot, &mut memo, UnixSeconds::new(NOW).unwrap(), &mut Nobody).unwrap().remembered
             };
             assert_eq!((remembered(), remembered()), (false, again));
             assert_eq!(format!("{memo:?}"), told);

@@ -79,7 +79,7 @@ pub fn examine<W: Witness>(
 ) -> Result<Arc<Principal>, Rejection> {
     let issuers: Vec<IssuerId> = (0..snapshot.issuers.len()).map(IssuerId).collect();
     let token = Token { bytes: token, issuers: &issuers };
-    let principal = verify::prove(token, snapshot, &mut Memo::off(), witness)?.principal;
+    let principal = verify::prove(token, snapshot, &mut Memo::off(), now, witness)?.principal;
     let issuer = snapshot.issuer(principal.issuer).ok_or_else(no_issuer)?;
     verify::check_time(&principal, issuer, now, witness)?;
     policy::check_audience(&issuer.audiences, &principal, witness)?;
@@ -170,7 +170,7 @@ impl<'h, W: Witness> Case<'_, 'h, W> {
     fn meet(&mut self, requirement: &Requirement) -> Result<UnixSeconds, Rejection> {
         let credential = self.credential(requirement)?;
         let token = Token { bytes: &credential.token, issuers: &requirement.issuers };
-        let proof = verify::prove(token, self.snapshot, self.memo, self.witness)?;
+        let proof = verify::prove(token, self.snapshot, self.memo, self.now, self.witness)?;
         self.remembered = Some(proof.remembered);
         let principal = proof.principal;
         self.principal.get_or_insert_with(|| Arc::clone(&principal));

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::keys::IssuerId;
+
 /// The reason of a refusal, the same word everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -263,12 +265,13 @@ pub struct Rejection {
     detail: Cow<'static, str>,
     scope: Option<Box<str>>,
     wait: Option<Duration>,
+    lacking: Box<[IssuerId]>,
 }
 
 impl Rejection {
     /// A refusal with its facts. `detail` is for the operator; it may hold no token and no secret.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), scope: None, wait: None }
+        Self { code, detail: detail.into(), scope: None, wait: None, lacking: Box::default() }
     }
 
     /// A refusal for want of `scope` (space-separated), which the challenge names.
@@ -279,6 +282,16 @@ impl Rejection {
     /// A refusal of what came too soon: after `wait` the next would pass.
     pub fn rate(wait: Duration, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { wait: Some(wait), ..Self::new(Code::RateExceeded, detail) }
+    }
+
+    /// The same refusal, which fresh keys of these issuers might turn.
+    pub(super) fn for_want_of_keys(self, lacking: Vec<IssuerId>) -> Self {
+        Self { lacking: lacking.into(), ..self }
+    }
+
+    /// The issuers whose keys are to be fetched before this is the last word; empty: it is.
+    pub fn lacking(&self) -> &[IssuerId] {
+        &self.lacking
     }
 
     /// The reason.

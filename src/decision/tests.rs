@@ -4,11 +4,11 @@ use super::*;
 use crate::decision::claims::ClaimPath;
 use crate::decision::credential::Place;
 use crate::decision::head::tests::Asked;
-use crate::decision::keys::{Algorithm, IssuerId, IssuerSlot};
+use crate::decision::keys::{Algorithm, Fetched, IssuerId, IssuerSlot, KeySet, Supply};
 use crate::decision::origin::OriginPattern;
 use crate::decision::policy::ClaimRule;
 use crate::decision::route::tests::{at, default, deny, guard, on, open};
-use crate::decision::verify::tests::{FOREIGN, NOW, OWN, issuer, payload, slot, snapshot};
+use crate::decision::verify::tests::{FOREIGN, NOW, OWN, Signer, issuer, payload, slot, snapshot};
 use crate::decision::witness::{Outcome, Record};
 
 const HEADER: &str = r#"{"alg":"HS256"}"#;
@@ -21,7 +21,7 @@ fn issuers() -> Vec<IssuerSlot> {
     vec![
         slot(issuer("own"), vec![OWN.key(None, &[Algorithm::HS256])]),
         slot(issuer("foreign"), vec![FOREIGN.key(None, &[Algorithm::HS256])]),
-        IssuerSlot::new(std::sync::Arc::new(issuer("lacking")), None),
+        IssuerSlot::supplied(std::sync::Arc::new(issuer("lacking")), None, Supply::Given),
     ]
 }
 
@@ -400,7 +400,7 @@ fn a_memo_saves_work_and_forgets_what_no_longer_holds() {
     rekeyed.swap(0, 1);
     assert_eq!(judged(rekeyed, "/x", NOW), (Err(Code::SignatureInvalid), None), "other keys");
     let mut emptied = issuers();
-    emptied[0] = IssuerSlot::new(std::sync::Arc::clone(&emptied[0].issuer), None);
+    emptied[0] = IssuerSlot::supplied(std::sync::Arc::clone(&emptied[0].issuer), None, Supply::Given);
     assert_eq!(judged(emptied, "/x", NOW), (Err(Code::KeysUnavailable), None), "keys gone");
 }
 
@@ -423,4 +423,75 @@ fn a_memo_that_outlives_a_configuration_knows_the_issuer_in_its_new_place() {
     assert_eq!(judged(snapshot(vec![strict("a"), own()], second()), NOW), Ok(()), "its own audience");
     let later = judged(snapshot(vec![strict("a"), own()], second()), NOW + 300.0);
     assert_eq!(later, Err(Code::TokenExpired), "its own leeway");
+}
+
+/// An issuer whose keys are fetched: good at [`NOW`] and usable for a minute, asked for then if at all.
+fn fetched(name: &str, keys: Option<Vec<crate::decision::keys::Key>>, asked: Option<f64>) -> IssuerSlot {
+    let at = |moment: f64| UnixSeconds::new(moment).unwrap();
+    let supply = Fetched { good: keys.as_ref().map(|_| at(NOW)), stale: 60.0, asked: asked.map(at), pause: 10.0 };
+    let keys = keys.map(|keys| KeySet::new(keys).into());
+    IssuerSlot::supplied(issuer(name).into(), keys, Supply::Fetched(supply))
+}
+
+#[test]
+fn a_token_by_an_unknown_key_asks_for_keys_and_any_other_bad_one_does_not() {
+    let header = |kid: &str| format!(r#"{{"alg":"HS256"{kid}}}"#);
+    let own = || vec![OWN.key(Some("a"), &[Algorithm::HS256])];
+    let token = |signer: &Signer, kid: &str| signer.token(Algorithm::HS256, &header(kid), &payload(&[], ""));
+    let (known, unknown) = (r#","kid":"a""#, r#","kid":"b""#);
+    for (name, has_keys, token, expected, asks) in [
+        ("good", true, token(&OWN, known), Ok(()), false),
+        ("an unknown name", true, token(&OWN, unknown), Err(Code::UnknownKey), true),
+        ("a known name", true, token(&FOREIGN, known), Err(Code::SignatureInvalid), false),
+        ("no name", true, token(&FOREIGN, ""), Err(Code::SignatureInvalid), true),
+        ("no keys", false, token(&OWN, known), Err(Code::KeysUnavailable), true),
+        ("broken", false, "a.b.c".to_owned(), Err(Code::TokenMalformed), false),
+        (
+            "an algorithm that is not its own",
+            false,
+            OWN.token(Algorithm::HS256, r#"{"alg":"HS512"}"#, &payload(&[], "")),
+            Err(Code::AlgorithmNotAllowed),
+            false,
+        ),
+    ] {
+        for (asked, now, may) in [(None, NOW, true), (Some(NOW), NOW + 9.0, false), (Some(NOW), NOW + 10.0, true)] {
+            let slot = fetched("own", has_keys.then(own), asked);
+            let snapshot = snapshot(vec![slot], vec![guard("/x"), default(Policy::Deny)]);
+            let asked = shown("/x", &token);
+            let decision = decide(&asked.head(), &snapshot, &mut Memo::off(), UnixSeconds::new(now).unwrap());
+            assert_eq!(code(&decision), expected, "{name}");
+            let lacking: &[IssuerId] = if asks && may { &[IssuerId(0)] } else { &[] };
+            assert_eq!(decision.lacking(), lacking, "{name} {now}");
+        }
+    }
+}
+
+#[test]
+fn what_report_mode_spares_asks_for_keys_too() {
+    let routes = vec![Route { mode: Mode::Report, ..guard("/x") }, default(Policy::Deny)];
+    let snapshot = snapshot(vec![fetched("own", None, None)], routes);
+    let asked = shown("/x", &token(""));
+    let decision = decide(&asked.head(), &snapshot, &mut Memo::off(), UnixSeconds::new(NOW).unwrap());
+    assert_eq!(code(&decision), Ok(()));
+    assert_eq!(decision.lacking(), [IssuerId(0)]);
+}
+
+#[test]
+fn a_memo_never_outlives_the_keys_of_an_issuer_that_is_asked_before() {
+    // Both issuers have the key; the first one's was too old when the second proved the token.
+    let key = || vec![OWN.key(None, &[Algorithm::HS256])];
+    let routes = || vec![guard("/x"), default(Policy::Deny)];
+    let mut memo = Memo::new(100, 1 << 20);
+    let asked = shown("/x", &token(""));
+    let mut proven_by = |slots: Vec<IssuerSlot>, now: f64| {
+        let snapshot = snapshot(slots, routes());
+        let decision = decide(&asked.head(), &snapshot, &mut memo, UnixSeconds::new(now).unwrap());
+        (decision.principal.map(|principal| principal.issuer().to_string()), decision.remembered)
+    };
+    let slots = || vec![fetched("first", Some(key()), None), slot(issuer("second"), key())];
+    assert_eq!(proven_by(slots(), NOW + 60.0), (Some("second".into()), Some(false)));
+    assert_eq!(proven_by(slots(), NOW + 61.0), (Some("second".into()), Some(true)));
+    assert_eq!(proven_by(slots(), NOW + 59.0), (Some("first".into()), Some(false)), "fresh again by the clock");
+    assert_eq!(proven_by(vec![fetched("first", Some(key()), None)], NOW + 58.0), (Some("first".into()), Some(true)));
+    assert_eq!(proven_by(vec![fetched("first", Some(key()), None)], NOW + 60.0), (None, None), "grown old");
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 
 use super::credential::Place;
+use super::keys::IssuerId;
 use super::principal::Principal;
 use super::rejection::Rejection;
 use super::route::{Held, Mode, RouteId};
@@ -23,6 +24,18 @@ pub struct Decision {
     pub remembered: Option<bool>,
     /// The outcome.
     pub verdict: Verdict,
+}
+
+impl Decision {
+    /// The issuers whose keys are to be fetched before this is the last word, also where a route in report mode spared
+    /// the request a refusal; empty: it is the last word.
+    pub fn lacking(&self) -> &[IssuerId] {
+        let rejection = match &self.verdict {
+            Verdict::Allow(permit) => permit.lifted.as_ref(),
+            Verdict::Reject(rejection) => Some(rejection),
+        };
+        rejection.map_or(&[], Rejection::lacking)
+    }
 }
 
 /// Whether a request may pass.

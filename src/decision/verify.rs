@@ -36,14 +36,14 @@ pub(super) fn prove<W: Witness>(
     Token { bytes: token, issuers }: Token<'_>,
     snapshot: &Snapshot,
     memo: &mut Memo,
+    now: UnixSeconds,
     witness: &mut W,
 ) -> Result<Proof, Rejection> {
     let known = memo.recall(token, |principal, asked| {
-        let mut now = candidates(snapshot, issuers, principal.iss.as_deref());
+        let mut again = candidates(snapshot, issuers, principal.iss.as_deref());
         let mut last = None;
         let unchanged = asked.iter().all(|stamp| {
-            let asked_now = now.next().filter(|(_, slot)| slot.stamp() == *stamp);
-            last = asked_now.map(|(id, _)| id);
+            last = again.next().filter(|(_, slot)| slot.stamp(now) == *stamp).map(|(id, _)| id);
             last.is_some()
         });
         // A memo outlives a configuration: the same issuer may stand in another place now.
@@ -68,10 +68,11 @@ pub(super) fn prove<W: Witness>(
         (accepted.join(", or "), found)
     })?;
     let mut asked: Vec<Stamp> = Vec::new();
+    let mut lacking: Vec<IssuerId> = Vec::new();
     let mut furthest: Option<(Miss, &AlgorithmSet)> = None;
     for (id, slot) in candidates(snapshot, issuers, iss.as_deref()) {
-        asked.push(slot.stamp());
-        let checked = check_signature(jws.parts(), slot);
+        asked.push(slot.stamp(now));
+        let checked = check_signature(jws.parts(), slot, now);
         let algorithms = &slot.issuer.algorithms;
         tried(witness, "signature", checked.is_ok(), || {
             let expected = format!("of issuer {:?} by {}", slot.issuer.name, slot.issuer.algorithms);
@@ -89,12 +90,18 @@ pub(super) fn prove<W: Witness>(
                 memo.remember(token, asked.into(), Arc::clone(&principal));
                 return Ok(Proof { principal, remembered: false });
             }
-            Err(miss) if furthest.is_none_or(|(before, _)| before < miss) => furthest = Some((miss, algorithms)),
-            Err(_) => {}
+            Err(miss) => {
+                if miss.is_curable(jws.parts()) && slot.may_ask(now) {
+                    lacking.push(id);
+                }
+                if furthest.is_none_or(|(before, _)| before < miss) {
+                    furthest = Some((miss, algorithms));
+                }
+            }
         }
     }
     let unproven = Err(match furthest {
-        Some((miss, algorithms)) => miss.rejection(jws.parts(), algorithms),
+        Some((miss, algorithms)) => miss.rejection(jws.parts(), algorithms).for_want_of_keys(lacking),
         None => no_issuer(iss.as_deref(), issuers, snapshot),
     });
     told(witness, "issuer", unproven, |unproven| {
@@ -122,7 +129,10 @@ const MOST_TOLD: usize = 5;
 /// How far a token came with one issuer, the farther the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Miss {
+    /// The issuer signs with no such algorithm.
     Algorithm,
+    /// It does, but none of the keys that could be meant does.
+    Unfit,
     Kid,
     Signature,
     /// The issuer has no keys, and one of them could have proven the token.
@@ -130,16 +140,25 @@ enum Miss {
 }
 
 impl Miss {
+    /// Whether the issuer may have a key by now that proves the token. Where it is named, one of that name is what is
+    /// missing; else any new one may be it.
+    fn is_curable(self, token: &Parts<'_>) -> bool {
+        match self {
+            Miss::Algorithm => false,
+            Miss::Kid | Miss::Lacking => true,
+            Miss::Unfit | Miss::Signature => token.kid().is_none(),
+        }
+    }
+
     /// The refusal of a token that came so far with an issuer of these algorithms.
     fn rejection(self, token: &Parts<'_>, algorithms: &AlgorithmSet) -> Rejection {
         match self {
             Miss::Algorithm => {
-                let own = Algorithm::named(token.algorithm()).is_some_and(|own| algorithms.contains(own));
-                let detail = if own {
-                    format!("no key of the issuer verifies {:?}", token.algorithm())
-                } else {
-                    format!("alg: expected {algorithms}, found {:?}", token.algorithm())
-                };
+                let detail = format!("alg: expected {algorithms}, found {:?}", token.algorithm());
+                Rejection::new(Code::AlgorithmNotAllowed, detail)
+            }
+            Miss::Unfit => {
+                let detail = format!("no key of the issuer verifies {:?}", token.algorithm());
                 Rejection::new(Code::AlgorithmNotAllowed, detail)
             }
             Miss::Kid => {
@@ -154,14 +173,14 @@ impl Miss {
 }
 
 /// Whether one of the issuer's keys made the signature.
-fn check_signature(token: &Parts<'_>, slot: &IssuerSlot) -> Result<(), Miss> {
+fn check_signature(token: &Parts<'_>, slot: &IssuerSlot, now: UnixSeconds) -> Result<(), Miss> {
     let algorithm = Algorithm::named(token.algorithm()).ok_or(Miss::Algorithm)?;
     if !slot.issuer.algorithms.contains(algorithm) {
         return Err(Miss::Algorithm);
     }
-    let keys: &KeySet = slot.keys.as_ref().ok_or(Miss::Lacking)?;
+    let keys: &KeySet = slot.keys(now).ok_or(Miss::Lacking)?;
     let named = |id: Option<&str>| id.is_none() || token.kid().is_none() || id == token.kid();
-    let mut miss = if keys.keys().iter().any(|key| named(key.id())) { Miss::Algorithm } else { Miss::Kid };
+    let mut miss = if keys.keys().iter().any(|key| named(key.id())) { Miss::Unfit } else { Miss::Kid };
     for key in keys.keys().iter().filter(|key| named(key.id()) && key.algorithms().contains(algorithm)) {
         if key.verifies(algorithm, token.signed(), token.signature()) {
             return Ok(());

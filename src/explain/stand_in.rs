@@ -39,7 +39,7 @@ impl StandIns {
                 Err(SignError::PublicKey(_)) => {
                     let (signer, public) = Signer::stand_in(&slot.issuer)?;
                     let issuer = Issuer { algorithms: public.algorithms(), ..Issuer::clone(&slot.issuer) };
-                    let slot = IssuerSlot::new(Arc::new(issuer), Some(Arc::new(KeySet::new(vec![public]))));
+                    let slot = IssuerSlot::new(Arc::new(issuer), Arc::new(KeySet::new(vec![public])));
                     Signing { signer, stand_in: Some(slot) }
                 }
                 signer => Signing { signer: signer?, stand_in: None },

@@ -3,12 +3,13 @@
 use http::Method;
 use proptest::prelude::*;
 use waxseal::decision::claims::ClaimPath;
-use waxseal::decision::keys::IssuerSlot;
+use waxseal::decision::keys::{IssuerSlot, Supply};
 use waxseal::decision::memo::Memo;
 use waxseal::decision::policy::{ClaimRule, Policy};
 use waxseal::decision::rejection::Code;
 use waxseal::decision::route::{Mode, Route};
 use waxseal::decision::snapshot::Snapshot;
+use waxseal::time::UnixSeconds;
 
 use super::drawn::{cases, claims, header};
 use crate::made::{NOW, Outcome, any_token_of, issuer, judge, request, route, snapshot, token};
@@ -51,7 +52,7 @@ fn demanding(demands: &[Demand]) -> Snapshot {
     let mut requirement = any_token_of(&[0, 1]);
     let mut rules = [("named", vec!["one"], [0_u8, 1]), ("any", vec![], [1, 2])].map(|(name, iss, keys)| {
         let slot = issuer(name, &iss, &keys, 30.0);
-        ((*slot.issuer).clone(), slot.keys)
+        ((*slot.issuer).clone(), slot.keys(UnixSeconds::new(NOW).unwrap()).cloned())
     });
     for demand in demands {
         match demand {
@@ -73,7 +74,8 @@ fn demanding(demands: &[Demand]) -> Snapshot {
             Demand::Types => rules.iter_mut().for_each(|(rules, _)| rules.types.absent = false),
         }
     }
-    let slots = rules.into_iter().map(|(rules, keys)| IssuerSlot::new(rules.into(), keys)).collect();
+    let slots =
+        rules.into_iter().map(|(rules, keys)| IssuerSlot::supplied(rules.into(), keys, Supply::Given)).collect();
     snapshot(vec![route("/a", Policy::Require(requirement))], Policy::Open, slots)
 }
 

@@ -114,7 +114,7 @@ pub fn issuer(name: &str, iss: &[&str], keys: &[u8], leeway: f64) -> IssuerSlot 
         types: TokenTypes::default(),
     };
     let keys = keys.iter().map(|number| Key::hmac(None, &secret(*number), algorithms, false).unwrap()).collect();
-    IssuerSlot::new(Arc::new(issuer), Some(Arc::new(KeySet::new(keys))))
+    IssuerSlot::new(Arc::new(issuer), Arc::new(KeySet::new(keys)))
 }
 
 /// Demands nothing but a token of these issuers.

@@ -106,7 +106,7 @@ fn snapshot(signers: &[Signer]) -> Snapshot {
     let keys = signers.iter().map(Signer::key).collect();
     Snapshot {
         routes: Arc::new(RouteTable::build(vec![guard, unmatched]).unwrap()),
-        issuers: vec![IssuerSlot::new(Arc::new(issuer), Some(Arc::new(KeySet::new(keys))))],
+        issuers: vec![IssuerSlot::new(Arc::new(issuer), Arc::new(KeySet::new(keys)))],
         origins: Arc::new([]),
         headers: Arc::new(HeaderRules::new([])),
         strict_paths: false,

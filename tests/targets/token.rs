@@ -43,7 +43,7 @@ static FRONT: LazyLock<Snapshot> = LazyLock::new(|| {
 fn with(slot: IssuerSlot, keys: KeySet) -> IssuerSlot {
     let mut issuer = (*slot.issuer).clone();
     issuer.algorithms = keys.keys().iter().flat_map(|key| key.algorithms().iter()).collect();
-    IssuerSlot::new(issuer.into(), Some(keys.into()))
+    IssuerSlot::new(issuer.into(), keys.into())
 }
 
 /// The first byte says how the rest becomes a token: as it stands, or as claims, or header and claims, to be signed.

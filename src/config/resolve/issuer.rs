@@ -86,7 +86,7 @@ impl Case<'_> {
         let source = source?;
         let loaded = self.load(&source.value, wanted?, &source.span, cx.notes)?;
         issuer.algorithms = loaded.algorithms;
-        let slot = IssuerSlot::new(Arc::new(issuer.clone()), Some(Arc::new(loaded.keys)));
+        let slot = IssuerSlot::new(Arc::new(issuer.clone()), Arc::new(loaded.keys));
         Some((Settings { issuer, source: source.value }, slot))
     }
 

@@ -158,7 +158,9 @@ fn an_issuer_says_all_it_can() {
     assert!(matches!(&config.issuers[0].source, KeySource::Secret { secret, .. } if secret.expose() == &[255; 64]));
     assert_eq!(config.issuers[1].issuer.algorithms.to_string(), "ES256");
     assert!(matches!(&config.issuers[3].source, KeySource::Secret { secret, .. } if secret.expose() == b"6162short"));
-    assert!(config.snapshot.issuers.iter().all(|slot| slot.keys.is_some()));
+    assert!(
+        config.snapshot.issuers.iter().all(|slot| slot.keys(crate::time::UnixSeconds::new(0.0).unwrap()).is_some())
+    );
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Claims about which keys are taken, and what they verify.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::decision::claims::ClaimPath;
+use crate::time::UnixSeconds;
 
 fn set(algorithms: &[Algorithm]) -> AlgorithmSet {
     algorithms.iter().copied().collect()
@@ -114,12 +117,14 @@ fn the_stamp_follows_keys_and_rules() {
         let key = Key::hmac(None, &[byte; 32], set(&[Algorithm::HS256]), false).unwrap();
         Some(Arc::new(KeySet::new(vec![key])))
     };
-    let stamp = IssuerSlot::new(issuer(0.0), keys(1)).stamp();
-    assert_eq!(stamp, IssuerSlot::new(issuer(0.0), keys(1)).stamp());
-    assert_ne!(stamp, IssuerSlot::new(issuer(0.0), keys(2)).stamp());
-    assert_ne!(stamp, IssuerSlot::new(issuer(1.0), keys(1)).stamp());
-    assert_ne!(stamp, IssuerSlot::new(issuer(0.0), None).stamp());
+    let now = UnixSeconds::new(0.0).unwrap();
+    let stamp_of = |issuer, keys| IssuerSlot::supplied(issuer, keys, Supply::Given).stamp(now);
+    let stamp = stamp_of(issuer(0.0), keys(1));
+    assert_eq!(stamp, stamp_of(issuer(0.0), keys(1)));
+    assert_ne!(stamp, stamp_of(issuer(0.0), keys(2)));
+    assert_ne!(stamp, stamp_of(issuer(1.0), keys(1)));
+    assert_ne!(stamp, stamp_of(issuer(0.0), None));
     let named = Key::hmac(Some(""), &[1; 32], set(&[Algorithm::HS256]), false).unwrap();
     let named = Some(Arc::new(KeySet::new(vec![named])));
-    assert_ne!(stamp, IssuerSlot::new(issuer(0.0), named).stamp());
+    assert_ne!(stamp, stamp_of(issuer(0.0), named));
 }

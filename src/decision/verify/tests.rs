@@ -15,7 +15,7 @@ use crate::decision::claims::ClaimPath;
 use crate::decision::decide;
 use crate::decision::forwarding::HeaderRules;
 use crate::decision::head::tests::Asked;
-use crate::decision::keys::{AlgorithmSet, Family, Key, KeyError, TokenTypes};
+use crate::decision::keys::{AlgorithmSet, Family, Key, KeyError, Supply, TokenTypes};
 use crate::decision::policy::Policy;
 use crate::decision::route::tests::{default, guard};
 use crate::decision::route::{Route, RouteTable};
@@ -129,7 +129,7 @@ pub(in crate::decision) fn issuer(name: &str) -> Issuer {
 }
 
 pub(in crate::decision) fn slot(issuer: Issuer, keys: Vec<Key>) -> IssuerSlot {
-    IssuerSlot::new(Arc::new(issuer), Some(Arc::new(KeySet::new(keys))))
+    IssuerSlot::new(Arc::new(issuer), Arc::new(KeySet::new(keys)))
 }
 
 /// The issuer whose tokens are good.
@@ -512,7 +512,7 @@ fn a_kid_that_nobody_has_is_an_unknown_key() {
 
 #[test]
 fn keys_that_are_not_there_are_no_fault_of_the_token() {
-    let lacking = IssuerSlot::new(Arc::new(issuer("lacking")), None);
+    let lacking = IssuerSlot::supplied(Arc::new(issuer("lacking")), None, Supply::Given);
     let token = OWN.token(Algorithm::HS256, HEADER, &payload(&[], ""));
     assert_eq!(judged(std::slice::from_ref(&lacking), &token, NOW), Err(Code::KeysUnavailable));
     let other = slot(issuer("other"), vec![FOREIGN.key(None, &[Algorithm::HS256])]);
