@@ -22,7 +22,7 @@
 //! | 10 | [`live`] | what is in force now |
 //! | 11 | [`telemetry`] | counters, access log, diagnostics |
 //! | 12 | [`decision`] | the core: whether a request may pass; pure |
-//! | 13 | [`time`], [`secret`] | the one clock; values that are never printed |
+//! | 13 | [`time`], [`secret`], [`watch`] | the one clock; values that are never printed; files that change |
 //!
 //! # What happens to a request
 //!
@@ -63,3 +63,4 @@ pub mod secret;
 pub mod telemetry;
 pub mod time;
 pub mod upstream;
+pub mod watch;

@@ -19,7 +19,7 @@ const LINES: [&[&str]; 13] = [
     &["live"],
     &["telemetry"],
     &["decision"],
-    &["time", "secret"],
+    &["time", "secret", "watch"],
 ];
 
 /// The most lines that a file may have.
