@@ -19,7 +19,8 @@ use crate::decision::rejection::Code;
 use crate::decision::route::Mode;
 use crate::decision::snapshot::Snapshot;
 use crate::gate::Gate;
-use crate::live::{Epoch, Live};
+use crate::keys::{Courier, Errands};
+use crate::live::{Epoch, Publisher};
 use crate::net::{self, ConnInfo, Drain, DrainSettings, Hooks, Listen, ListenError, Peer, Signal, Workers};
 use crate::proxy::{Front, Proxy};
 use crate::telemetry::NoRandomness;
@@ -32,6 +33,8 @@ use crate::upstream::{self, Upstream};
 
 /// How long the last lines of the access log may take to be written.
 const LOG_CLOSE: Duration = Duration::from_secs(2);
+/// How long a request waits for keys: a little longer than they are asked for.
+const PATIENCE: Duration = Duration::from_secs(6);
 /// Bounds on what asking the admin front may cost: a scraper and a few people.
 const ADMIN_LIMITS: net::Limits = net::Limits {
     header_size: 16 * 1024,
@@ -93,6 +96,10 @@ pub struct App {
     asked: Rc<Admin>,
     collector: Collector,
     log: AccessLog,
+    #[allow(dead_code)]
+    publisher: Publisher<Front>,
+    #[allow(dead_code)]
+    errands: Errands,
 }
 
 impl App {
@@ -118,7 +125,8 @@ impl App {
         };
         let readiness = Readiness::default();
         let (drain_settings, memo, read) = (config.net.drain, config.memo, config.clone());
-        let live = Live::new(first_epoch(config.upstreams, config.snapshot, config.proxy, &metrics)?);
+        let publisher = Publisher::new(first_epoch(config.upstreams, config.snapshot, config.proxy, &metrics)?);
+        let live = publisher.live();
         let (reports, collector, book) = report::open(clock.now());
         let in_force = live.clone();
         let asked = Admin {
@@ -130,12 +138,13 @@ impl App {
         };
         // Beside the epoch: a change of the config empties no bucket and fills none.
         let rates = Arc::<Rates>::default();
+        let (courier, errands) = Courier::new(PATIENCE);
         let drain = Drain::default();
         let hooks = hooks(&metrics, &log, clock.clone());
         let (seed, digest, to) = (RequestIdSeed::new()?, TokenDigest::new()?, log.clone());
         let make_worker = move |number: usize| {
             let memo = Memo::new(memo.entries, memo.size);
-            let gate = Gate::new(clock.clone(), memo, Arc::clone(&rates), metrics.worker());
+            let gate = Gate::new(clock.clone(), memo, Arc::clone(&rates), courier.clone(), metrics.worker());
             let ids = seed.worker(u16::try_from(number).unwrap_or(u16::MAX));
             let (to, digest, reports) = (to.clone(), digest.clone(), reports.clone());
             let proxy = Rc::new(Proxy::new(live.clone(), gate, ids, to, digest, reports, Arc::clone(&metrics)));
@@ -158,6 +167,8 @@ impl App {
             asked: Rc::new(asked),
             collector,
             log,
+            publisher,
+            errands,
         })
     }
 
@@ -258,7 +269,7 @@ fn first_epoch(
     };
     let upstreams = upstreams.into_iter().map(made).collect::<Result<Vec<_>, _>>()?;
     let meters = snapshot.routes.routes().iter().map(|route| metrics.route(&route.name)).collect();
-    Ok(Epoch { number: 1, snapshot, meters, front: Front { settings, upstreams } })
+    Ok(Epoch { number: 1, snapshot, meters, front: Arc::new(Front { settings, upstreams }) })
 }
 
 /// The names of the routes in report mode.

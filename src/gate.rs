@@ -9,8 +9,11 @@ use crate::decision::decide;
 use crate::decision::head::RequestHead;
 use crate::decision::memo::Memo;
 use crate::decision::rate::{Rates, charge};
+use crate::decision::rejection::{Code, Rejection};
 use crate::decision::snapshot::Snapshot;
 use crate::decision::verdict::Decision;
+use crate::keys::Courier;
+use crate::live::{Epoch, Live};
 use crate::telemetry::metrics::WorkerMeters;
 use crate::time::{Clock, UnixSeconds};
 
@@ -21,13 +24,24 @@ pub struct Gate {
     clock: Clock,
     memo: RefCell<Memo>,
     rates: Arc<Rates>,
+    courier: Courier,
     meters: Arc<WorkerMeters>,
+}
+
+/// A decision, and what it was made by.
+pub struct Judged<F> {
+    /// The decision.
+    pub decision: Decision,
+    /// When it was made.
+    pub now: UnixSeconds,
+    /// The epoch that it was made by, where another came in force while keys were waited for.
+    pub newer: Option<Arc<Epoch<F>>>,
 }
 
 impl Gate {
     /// A gate with a memo of its own.
-    pub fn new(clock: Clock, memo: Memo, rates: Arc<Rates>, meters: Arc<WorkerMeters>) -> Self {
-        Self { clock, memo: RefCell::new(memo), rates, meters }
+    pub fn new(clock: Clock, memo: Memo, rates: Arc<Rates>, courier: Courier, meters: Arc<WorkerMeters>) -> Self {
+        Self { clock, memo: RefCell::new(memo), rates, courier, meters }
     }
 
     /// The time by which it judges.
@@ -35,17 +49,50 @@ impl Gate {
         self.clock.now()
     }
 
-    /// Decides, and counts what that took. `client` finds out who is at the far end, where a route wants to know.
-    pub fn judge(
+    /// Judges a request. Where fresh keys might turn a refusal they are waited for, and all of it is judged once more by
+    /// what is in force then. `client` finds out who is at the far end, where a route wants to know.
+    pub async fn judge<F>(
         &self,
         head: &RequestHead<'_>,
-        snapshot: &Snapshot,
+        epoch: &Epoch<F>,
+        live: &Live<F>,
         client: impl FnOnce() -> Client,
-        now: UnixSeconds,
-    ) -> Decision {
+    ) -> Judged<F> {
+        let now = self.now();
+        let decision = self.decide(head, &epoch.snapshot, now);
+        let mut judged = Judged { decision, now, newer: None };
+        if !judged.decision.lacking().is_empty() {
+            judged = Box::pin(self.judge_again(head, epoch, live, judged)).await;
+        }
+        let snapshot = &judged.newer.as_deref().unwrap_or(epoch).snapshot;
+        charge(&mut judged.decision, head, snapshot, &self.rates, client, judged.now);
+        judged
+    }
+
+    /// Waits for keys, and judges by what is in force then.
+    async fn judge_again<F>(
+        &self,
+        head: &RequestHead<'_>,
+        epoch: &Epoch<F>,
+        live: &Live<F>,
+        first: Judged<F>,
+    ) -> Judged<F> {
+        let issuers = first.decision.lacking().iter().filter_map(|id| epoch.snapshot.issuers.get(id.0));
+        let names = issuers.map(|slot| Arc::clone(&slot.issuer.name)).collect();
+        if self.courier.fetch(names).await.is_err() {
+            let detail = "the keys that may prove the token could not be waited for";
+            let mut decision = first.decision;
+            decision.turn(Rejection::new(Code::KeysUnavailable, detail));
+            return Judged { decision, ..first };
+        }
+        let (now, newer) = (self.now(), live.epoch());
+        Judged { decision: self.decide(head, &newer.snapshot, now), now, newer: Some(newer) }
+    }
+
+    /// Decides, and counts what that took.
+    fn decide(&self, head: &RequestHead<'_>, snapshot: &Snapshot, now: UnixSeconds) -> Decision {
         let started = Instant::now();
-        let mut decision = decide(head, snapshot, &mut self.memo.borrow_mut(), now);
-        charge(&mut decision, head, snapshot, &self.rates, client, now);
+        let decision = decide(head, snapshot, &mut self.memo.borrow_mut(), now);
         self.meters.decided(started.elapsed());
         match decision.remembered {
             Some(true) => self.meters.memo_hit(),

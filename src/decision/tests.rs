@@ -480,7 +480,8 @@ fn what_report_mode_spares_asks_for_keys_too() {
 fn a_memo_never_outlives_the_keys_of_an_issuer_that_is_asked_before() {
     // Both issuers have the key; the first one's was too old when the second proved the token.
     let key = || vec![OWN.key(None, &[Algorithm::HS256])];
-    let routes = || vec![guard("/x"), default(Policy::Deny)];
+    let both = vec![IssuerId(0), IssuerId(1)];
+    let routes = || vec![demanding("/x", |r| r.issuers = both.clone()), default(Policy::Deny)];
     let mut memo = Memo::new(100, 1 << 20);
     let asked = shown("/x", &token(""));
     let mut proven_by = |slots: Vec<IssuerSlot>, now: f64| {

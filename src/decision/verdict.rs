@@ -36,6 +36,14 @@ impl Decision {
         };
         rejection.map_or(&[], Rejection::lacking)
     }
+
+    /// Gives the refusal, or what report mode spared the request, another reason.
+    pub fn turn(&mut self, reason: Rejection) {
+        match &mut self.verdict {
+            Verdict::Allow(permit) => permit.lifted = permit.lifted.take().map(|_| reason),
+            Verdict::Reject(rejection) => *rejection = reason,
+        }
+    }
 }
 
 /// Whether a request may pass.

@@ -1,9 +1,11 @@
 //! Where key sets come from; beside the path of a request, never on it.
 
+mod courier;
 mod jwks;
 mod sign;
 mod source;
 
+pub use courier::{Courier, Errand, Errands, InVain};
 pub use sign::{SignError, Signer};
 pub use source::{LoadError, Loaded};
 

@@ -45,7 +45,7 @@ use crate::decision::credential::unverified_token;
 use crate::decision::head::RequestHead;
 use crate::decision::rejection::{Code, Rejection};
 use crate::decision::verdict::{Decision, Permit, Verdict};
-use crate::gate::Gate;
+use crate::gate::{Gate, Judged};
 use crate::live::{Epoch, Live};
 use crate::net::{ConnInfo, Flawed, Peer};
 use crate::telemetry::access::{self, AccessLog, AccessRecord, Excerpt, TokenDigest, TokenMark};
@@ -121,8 +121,7 @@ impl Proxy {
         asker: &Asker,
     ) -> Response<DownBody> {
         let settings = &epoch.front.settings;
-        let now = self.gate.now();
-        let mut account = self.open(conn, &request, asker, now);
+        let mut account = self.open(conn, &request, asker, self.gate.now());
         let head = match look(&request) {
             Ok(head) => head,
             Err(rejection) => return self.refused(rejection, account, asker, settings),
@@ -130,7 +129,9 @@ impl Proxy {
         let host = head.authority.map(|authority| authority.text.to_owned());
         let is_preflight = head.is_preflight();
         let client = || client::client(conn.peer, head.headers, &settings.trust);
-        let decision = self.gate.judge(&head, &epoch.snapshot, client, now);
+        let Judged { decision, now, newer } = self.gate.judge(&head, epoch, &self.live, client).await;
+        let epoch = newer.as_deref().unwrap_or(epoch);
+        let settings = &epoch.front.settings;
         let route = epoch.snapshot.routes.route(decision.route);
         self.note(&mut account, &decision, epoch, &head);
         let permit = match decision.verdict {
