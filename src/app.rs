@@ -64,7 +64,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// A certificate file of an upstream.
-    #[error(transparent)]
+    #[error("upstream {0}")]
     Upstream(#[from] upstream::TlsError),
     /// No random numbers.
     #[error("the system gives no random numbers")]

@@ -1,10 +1,13 @@
 //! Where key sets come from; beside the path of a request, never on it.
 
+mod address;
 mod courier;
+pub mod fetch;
 mod jwks;
 mod sign;
 mod source;
 
+pub use address::{Address, AddressError};
 pub use courier::{Courier, Errand, Errands, InVain};
 pub use sign::{SignError, Signer};
 pub use source::{LoadError, Loaded};

@@ -8,6 +8,7 @@ use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::time::timeout;
 
 use super::stream::Stream;
+use super::tls::Client;
 use super::{Server, Upstream};
 
 /// Connects to a server, TLS included, within the upstream's `connect_timeout`.
@@ -27,10 +28,19 @@ async fn open(upstream: &Upstream, server: &Server) -> Result<Stream, String> {
         }
         Server::Tcp { host, port, tls } => (host, *port, *tls),
     };
-    let stream = tcp(host, port, upstream.settings.connect_timeout).await.map_err(|error| error.to_string())?;
-    match &upstream.tls {
-        Some(tls) if secure => Ok(Stream::Tls(Box::new(tls.connect(host, stream).await?))),
-        _ => Ok(Stream::Tcp(stream)),
+    dial(host, port, upstream.tls.as_ref().filter(|_| secure), upstream.settings.connect_timeout).await
+}
+
+/// Connects to a name or address, by TLS where its client is given. Each address of the name has its share of `limit`;
+/// the time of all of it, handshake included, is limited by whoever calls.
+///
+/// # Errors
+/// What the system or the server said. Nothing was sent.
+pub async fn dial(host: &str, port: u16, tls: Option<&Client>, limit: Duration) -> Result<Stream, String> {
+    let stream = tcp(host, port, limit).await.map_err(|error| error.to_string())?;
+    match tls {
+        Some(tls) => Ok(Stream::Tls(Box::new(tls.connect(host, stream).await?))),
+        None => Ok(Stream::Tcp(stream)),
     }
 }
 

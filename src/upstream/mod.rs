@@ -13,8 +13,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use connect::dial;
 pub use pool::{Answer, Lease, Pool, Progress};
-pub use tls::TlsError;
+pub use stream::Stream;
+pub use tls::{Client as TlsClient, TlsError};
 
 use crate::telemetry::metrics::UpstreamMeters;
 

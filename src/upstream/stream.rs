@@ -11,9 +11,12 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
 /// TCP, TLS over TCP, or a socket in the file system.
-pub(super) enum Stream {
+pub enum Stream {
+    /// As it is.
     Tcp(TcpStream),
+    /// After the handshake.
     Tls(Box<TlsStream<TcpStream>>),
+    /// As it is.
     Unix(UnixStream),
 }
 

@@ -13,22 +13,26 @@ use tokio_rustls::client::TlsStream;
 
 use super::TlsSettings;
 
-/// A file or a name in the TLS settings of an upstream that cannot be used.
+/// A file or a name in the TLS settings of a server that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("upstream {setting}: {problem}")]
+#[error("{setting}: {problem}")]
 pub struct TlsError {
     setting: &'static str,
     problem: String,
 }
 
-/// What is needed to speak TLS with an upstream.
-pub(super) struct Client {
+/// What is needed to speak TLS with a server.
+pub struct Client {
     connector: TlsConnector,
     server_name: Option<ServerName<'static>>,
 }
 
 impl Client {
-    pub(super) fn load(settings: &TlsSettings) -> Result<Self, TlsError> {
+    /// Reads what the settings name.
+    ///
+    /// # Errors
+    /// A file or a name that cannot be used.
+    pub fn load(settings: &TlsSettings) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
