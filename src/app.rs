@@ -1,5 +1,9 @@
 //! Builds every part from resolved settings, binds, runs, stops.
 
+mod supply;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -19,7 +23,7 @@ use crate::decision::rejection::Code;
 use crate::decision::route::Mode;
 use crate::decision::snapshot::Snapshot;
 use crate::gate::Gate;
-use crate::keys::{Courier, Errands};
+use crate::keys::{self, Courier, Errands, Keeper};
 use crate::live::{Epoch, Publisher};
 use crate::net::{self, ConnInfo, Drain, DrainSettings, Hooks, Listen, ListenError, Peer, Signal, Workers};
 use crate::proxy::{Front, Proxy};
@@ -33,8 +37,6 @@ use crate::upstream::{self, Upstream};
 
 /// How long the last lines of the access log may take to be written.
 const LOG_CLOSE: Duration = Duration::from_secs(2);
-/// How long a request waits for keys: a little longer than they are asked for.
-const PATIENCE: Duration = Duration::from_secs(6);
 /// Bounds on what asking the admin front may cost: a scraper and a few people.
 const ADMIN_LIMITS: net::Limits = net::Limits {
     header_size: 16 * 1024,
@@ -96,10 +98,10 @@ pub struct App {
     asked: Rc<Admin>,
     collector: Collector,
     log: AccessLog,
-    #[allow(dead_code)]
-    publisher: Publisher<Front>,
-    #[allow(dead_code)]
+    keeper: Keeper,
     errands: Errands,
+    /// Where keys go, and what is told of them.
+    key_hooks: keys::Hooks,
 }
 
 impl App {
@@ -107,7 +109,7 @@ impl App {
     ///
     /// # Errors
     /// See [`StartError`]; nothing is left running.
-    pub fn start(config: Config, clock: Clock, sink: Box<dyn io::Write + Send>) -> Result<Self, StartError> {
+    pub fn start(mut config: Config, clock: Clock, sink: Box<dyn io::Write + Send>) -> Result<Self, StartError> {
         let bound = net::bind(&config.net)?;
         let addresses = bound.addresses().to_vec();
         let (admin, admin_listener) = listen(config.admin.listen, "[admin] listen")?;
@@ -125,6 +127,14 @@ impl App {
         };
         let readiness = Readiness::default();
         let (drain_settings, memo, read) = (config.net.drain, config.memo, config.clone());
+        let meters = Arc::clone(&metrics);
+        let keeper = Keeper::new(&config.issuers, clock.clone(), move |issuer| meters.issuer(issuer));
+        keeper.furnish(&mut config.snapshot.issuers);
+        let awaited = match config.admin.ready_without_keys {
+            true => HashMap::new(),
+            false => supply::awaited(&config.snapshot.issuers, clock.now(), &readiness),
+        };
+        let (courier, errands) = Courier::new(supply::patience(&config.issuers));
         let publisher = Publisher::new(first_epoch(config.upstreams, config.snapshot, config.proxy, &metrics)?);
         let live = publisher.live();
         let (reports, collector, book) = report::open(clock.now());
@@ -138,7 +148,6 @@ impl App {
         };
         // Beside the epoch: a change of the config empties no bucket and fills none.
         let rates = Arc::<Rates>::default();
-        let (courier, errands) = Courier::new(PATIENCE);
         let drain = Drain::default();
         let hooks = hooks(&metrics, &log, clock.clone());
         let (seed, digest, to) = (RequestIdSeed::new()?, TokenDigest::new()?, log.clone());
@@ -154,6 +163,7 @@ impl App {
                 service_fn(move |request| Box::pin(Rc::clone(&proxy).answer(Arc::clone(&conn), request)))
             }
         };
+        let key_hooks = supply::hooks(Rc::new(RefCell::new(publisher)), readiness.clone(), awaited);
         let workers = net::start(bound, &config.net, &drain.signal(), hooks, make_worker)?;
         Ok(Self {
             addresses,
@@ -167,8 +177,9 @@ impl App {
             asked: Rc::new(asked),
             collector,
             log,
-            publisher,
+            keeper,
             errands,
+            key_hooks,
         })
     }
 
@@ -199,6 +210,7 @@ impl App {
             self.collector.run().await;
             std::future::pending::<()>().await;
         };
+        let kept = self.keeper.run(self.errands, self.key_hooks, |plan| async move { plan.bring().await });
         let stop = async {
             loop {
                 match signals().await {
@@ -229,6 +241,7 @@ impl App {
             () = collected => Ok(()),
             () = stop => Ok(()),
             () = fronts => Ok(()),
+            () = kept => Ok(()),
         };
         self.log.close(LOG_CLOSE);
         ended

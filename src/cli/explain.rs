@@ -2,15 +2,18 @@
 
 use std::fs::File;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::{ConfigFile, Failure, STDIN, input, moment, read, tell, tell_json};
 use crate::config::Config;
 use crate::explain::{Explanation, Logged, explain};
+use crate::keys::Keeper;
 use crate::net::Peer;
 use crate::proxy::preview::Asked;
 use crate::secret::Secret;
+use crate::time::Clock;
 
 /// What `explain` is told.
 #[derive(Debug, Args)]
@@ -46,7 +49,9 @@ pub(super) struct Explain {
 
 /// Explains a request, and says whether it would pass.
 pub(super) fn run(asked: &Explain) -> Result<bool, Failure> {
-    let config = asked.config.load()?;
+    let mut config = asked.config.load()?;
+    // Nothing is fetched here: what lies on the shelf is what a restart would begin with.
+    Keeper::new(&config.issuers, Clock::System, |_| Arc::default()).furnish(&mut config.snapshot.issuers);
     match &asked.from_log {
         Some(file) => from_log(asked, file, &config),
         None => {

@@ -20,8 +20,7 @@ const UNMATCHED: &str =
     "say what happens to a request that no route names: unmatched = \"open\", \"protected\" or \"deny\"";
 const SECRET: &str = "a key belongs to an issuer:\n[issuer.NAME]\nsecret = { file = \"FILE\" }";
 const ISSUER: &str = "it belongs to an issuer: write it below a line [issuer.NAME]";
-const JWKS: &str =
-    "keys by URL are not in this version yet; save the set in a file and write jwks = { file = \"FILE\" }";
+const JWKS: &str = "write jwks = { url = \"https://…\" } with the address of the key set";
 const ROUTE: &str = "each route is a table of its own:\n[[route]]\npath = \"/api/orders\"";
 
 /// Short hands for a readable table.
@@ -141,7 +140,7 @@ const FOREIGN: &[Foreign] = &[
         "text",
         "write { file = \"FILE\" }, or for trying out { text = \"…\" }",
     ),
-    word("jwks", &["uri", "endpoint"], "", JWKS),
+    word("jwks", &["uri", "endpoint"], "url", JWKS),
     word("jwks", &["path"], "file", "write jwks = { file = \"FILE\" }"),
     word(
         "upstream",

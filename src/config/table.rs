@@ -74,9 +74,6 @@ impl<'a, 'i, 'n, 't> Table<'a, 'i, 'n, 't> {
             self.later.push(key);
             if let Some((found, _)) = self.entries.get_key_value(*key) {
                 let advice = match *key {
-                    "url" | "discovery" => {
-                        "save the key set of the issuer in a file, and write jwks = { file = \"FILE\" }"
-                    }
                     "introspection" => "only signed tokens can be checked: name the keys by `secret`, `pem` or `jwks`",
                     "client_ca" if self.kind() == "admin" => "write token = { file = \"FILE\" }",
                     "certificate" => "write cert = \"FILE\" and key = \"FILE\" below [tls]; one pair is taken",

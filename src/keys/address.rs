@@ -39,6 +39,9 @@ pub enum AddressError {
     /// Only a browser knows what to do with that.
     #[error("it has a fragment (#)")]
     Fragment,
+    /// No identifier of an issuer has one (RFC 8414 section 2).
+    #[error("it has a query (?)")]
+    Query,
     /// It is malformed.
     #[error("it is no URL of a server")]
     Malformed,
@@ -81,6 +84,12 @@ impl Address {
         let target = uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
         Ok(Self { secure, host, port, authority: authority.as_str().to_owned(), target })
     }
+
+    /// All of it, also what may be a secret.
+    pub(super) fn whole(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}{}", self.authority, self.target)
+    }
 }
 
 /// Whether a host is this machine (RFC 6761 section 6.3 keeps `localhost` for it).
@@ -92,9 +101,11 @@ fn is_here(host: &str) -> bool {
 impl fmt::Display for Address {
     /// Without the query, in which some services want a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.secure { "https" } else { "http" };
-        let (path, query) = self.target.split_once('?').map_or((&*self.target, ""), |(path, _)| (path, "?…"));
-        write!(f, "{scheme}://{}{path}{query}", self.authority)
+        let whole = self.whole();
+        match whole.split_once('?') {
+            Some((shown, _)) => write!(f, "{shown}?…"),
+            None => f.write_str(&whole),
+        }
     }
 }
 

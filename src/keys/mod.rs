@@ -2,13 +2,19 @@
 
 mod address;
 mod courier;
+mod discovery;
 pub mod fetch;
 mod jwks;
+mod keeper;
+mod plan;
+mod shelf;
 mod sign;
 mod source;
 
 pub use address::{Address, AddressError};
 pub use courier::{Courier, Errand, Errands, InVain};
+pub use keeper::{Hooks, Keeper, Standing};
+pub use plan::{Brought, Origin, Plan};
 pub use sign::{SignError, Signer};
 pub use source::{LoadError, Loaded};
 
@@ -48,6 +54,18 @@ pub enum KeySource {
         /// The text of the file.
         text: String,
     },
+    /// A JWK Set that is fetched while the program runs, and may not be there yet.
+    Fetched(Box<Plan>),
+}
+
+impl Settings {
+    /// How its keys are fetched, where they are.
+    pub fn plan(&self) -> Option<&Plan> {
+        match &self.source {
+            KeySource::Fetched(plan) => Some(plan),
+            KeySource::Secret { .. } | KeySource::Pem { .. } | KeySource::Jwks { .. } => None,
+        }
+    }
 }
 
 /// The algorithms that the operator names; `None`: those that fit each key.

@@ -61,6 +61,9 @@ pub enum LoadError {
         /// The algorithm they share.
         algorithm: Algorithm,
     },
+    /// They are fetched, and not at hand.
+    #[error("the keys are fetched while waxseal runs")]
+    Elsewhere,
     /// No entry was of use.
     #[error("no key of the JWK Set can be used{}", reasons(.0))]
     Empty(Vec<String>),
@@ -87,6 +90,7 @@ impl KeySource {
                 single(Key::public(kid.as_deref(), &der, allowed)?)
             }
             KeySource::Jwks { text } => jwks::load(text, wanted),
+            KeySource::Fetched(_) => Err(LoadError::Elsewhere),
         }
     }
 }

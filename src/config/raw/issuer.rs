@@ -12,10 +12,10 @@ use super::super::source::Source;
 use crate::decision::keys::Algorithm;
 use crate::secret::Secret;
 
-/// One issuer. Its keys come from exactly one of `secret`, `pem` and `jwks`.
+/// One issuer. Its keys come from exactly one of `secret`, `pem`, `jwks` and `discovery`.
 #[derive(Clone, Debug, Default, JsonSchema)]
 #[schemars(extend(
-    "oneOf" = [{ "required": ["secret"] }, { "required": ["pem"] }, { "required": ["jwks"] }],
+    "oneOf" = [{ "required": ["secret"] }, { "required": ["pem"] }, { "required": ["jwks"] }, { "required": ["discovery"] }],
     "dependentRequired" = { "encoding": ["secret"], "salt": ["secret"], "short_key": ["secret"] },
 ))]
 pub(crate) struct Issuer {
@@ -35,9 +35,12 @@ pub(crate) struct Issuer {
     /// Its public key: the path of a PEM file, its text, or `{ file = "…" }`.
     #[schemars(extend("examples" = ["/run/secrets/partners/public.pem"]))]
     pub(crate) pem: Field<Pem>,
-    /// Its keys as a JWK Set: `{ file = "…" }`.
-    #[schemars(extend("examples" = [{ "file": "/run/secrets/partners/jwks.json" }]))]
+    /// Its keys as a JWK Set: `{ url = "…" }`, or `{ file = "…" }`.
+    #[schemars(extend("examples" = [{ "url": "https://idp.example/jwks" }, { "file": "/run/secrets/partners/jwks.json" }]))]
     pub(crate) jwks: Field<Jwks>,
+    /// `true`: its keys are where it says by OpenID Connect Discovery or RFC 8414, asked of `issuer`.
+    #[schemars(extend("const" = true))]
+    pub(crate) discovery: Field<bool>,
     /// The key id of `secret` or `pem`; a token that names another is refused. Default: the token's is not looked at.
     pub(crate) kid: Field<String>,
     /// The algorithms it signs with. Default by key: a secret `HS512`, RSA `RS256`, EC by its curve, Ed25519 `EdDSA`.
@@ -57,6 +60,21 @@ pub(crate) struct Issuer {
     /// `"accept"`: take an HMAC key shorter than the hash. Default: it is refused.
     #[schemars(schema_with = "words::<ShortKey>")]
     pub(crate) short_key: Field<ShortKey>,
+    /// How long a fetched key set is used before the next fetch; cache headers may shorten it. Default `"10m"`.
+    pub(crate) refresh: Field<Time>,
+    /// The least time between two fetches that tokens cause. Default `"10s"`.
+    pub(crate) pause: Field<Time>,
+    /// How long a fetch of keys may take. Default `"5s"`.
+    pub(crate) fetch_timeout: Field<Time>,
+    /// PEM file of the authorities to trust where keys are fetched. Default: the system's and those built in.
+    pub(crate) ca: Field<String>,
+    /// A file that keeps the last good key set over a restart. Default: none.
+    #[schemars(extend("examples" = ["/var/lib/waxseal/idp.json"]))]
+    pub(crate) shelf: Field<String>,
+    /// How long a key set may be used after it was fetched, however many fetches fail. Default `"24h"`.
+    pub(crate) stale: Field<Time>,
+    /// Whether keys are fetched by `http://` from beyond this machine. Default false.
+    pub(crate) insecure_http: Field<bool>,
 }
 
 /// The schema of algorithms: by name, one or several.
@@ -125,23 +143,21 @@ impl Read for Pem {
 
 /// Where a JWK Set is.
 #[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub(crate) struct Jwks {
-    /// The path of the file. Required.
+    /// The path of a file that holds it.
     pub(crate) file: Field<String>,
-    /// Whether another key, of a later version, stands in its place.
-    #[schemars(skip)]
-    pub(crate) later: bool,
+    /// Where it is fetched from: `https://`, or `http://` on this machine.
+    pub(crate) url: Field<String>,
 }
 
 impl Read for Jwks {
     fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
         if node.value.is_str() {
-            return node.unexpected("`{ file = \"…\" }`", notes);
+            return node.unexpected("`{ file = \"…\" }` or `{ url = \"…\" }`", notes);
         }
-        let later = node.value.get("url").is_some();
         let mut table = Table::open(node, notes)?;
-        let jwks = Self { file: table.take("file"), later };
-        table.later(&["url"]);
+        let jwks = Self { file: table.take("file"), url: table.take("url") };
         table.close();
         Some(jwks)
     }
@@ -149,7 +165,7 @@ impl Read for Jwks {
 
 impl Read for Issuer {
     fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
-        let later_source = ["discovery", "introspection"].iter().any(|key| node.value.get(*key).is_some());
+        let later_source = node.value.get("introspection").is_some();
         let mut table = Table::open(node, notes)?;
         let mut issuer = Self {
             issuer: table.take("issuer"),
@@ -159,6 +175,7 @@ impl Read for Issuer {
             salt: table.take("salt"),
             pem: table.take("pem"),
             jwks: table.take("jwks"),
+            discovery: table.take("discovery"),
             kid: table.take("kid"),
             algorithms: table.take("algorithms"),
             subject: table.take("subject"),
@@ -167,9 +184,15 @@ impl Read for Issuer {
             require: table.take("require"),
             types: table.take("types"),
             short_key: table.take("short_key"),
+            refresh: table.take("refresh"),
+            pause: table.take("pause"),
+            fetch_timeout: table.take("fetch_timeout"),
+            ca: table.take("ca"),
+            shelf: table.take("shelf"),
+            stale: table.take("stale"),
+            insecure_http: table.take("insecure_http"),
         };
-        table.later(&["discovery", "introspection", "revoked"]);
-        table.later(&["refresh", "pause", "fetch_timeout", "ca", "shelf", "stale", "insecure_http"]);
+        table.later(&["introspection", "revoked"]);
         table.close();
         if later_source && issuer.jwks.is_absent() {
             // Its key source was complained of; that there is none must not be said as well.

@@ -1,5 +1,7 @@
 //! `[issuer.NAME]`: rules, and keys loaded from where the file says they are.
 
+mod fetched;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +18,9 @@ use super::super::source::{self, Source};
 use super::server::warn_of_text;
 use super::{Context, claim_path, texts};
 use crate::decision::claims::ClaimPath;
-use crate::decision::keys::{Algorithm, AlgorithmSet, Family, Issuer, IssuerId, IssuerSlot, KeyError, TokenTypes};
+use crate::decision::keys::{
+    Algorithm, AlgorithmSet, Family, Issuer, IssuerId, IssuerSlot, KeyError, Supply, TokenTypes,
+};
 use crate::keys::{KeySource, LoadError, Loaded, Settings, Wanted};
 use crate::secret::Secret;
 
@@ -63,6 +67,7 @@ pub(super) fn issuers(field: &Field<Named<RawIssuer>>, cx: &mut Context<'_, '_>)
             issuers.slots.push(slot);
         }
     }
+    fetched::refuse_shared_shelves(field, cx);
     issuers
 }
 
@@ -81,12 +86,21 @@ impl Case<'_> {
     fn resolve(&self, cx: &mut Context<'_, '_>) -> Option<(Settings, IssuerSlot)> {
         self.warn_of_openness(cx.notes);
         let wanted = self.algorithms(cx.notes);
-        let source = self.source(cx);
+        let source = self.source(wanted.flatten(), cx);
         let mut issuer = self.rules(cx.notes);
-        let source = source?;
-        let loaded = self.load(&source.value, wanted?, &source.span, cx.notes)?;
-        issuer.algorithms = loaded.algorithms;
-        let slot = IssuerSlot::new(Arc::new(issuer.clone()), Arc::new(loaded.keys));
+        let (source, wanted) = (source?, wanted?);
+        let slot = match &source.value {
+            KeySource::Fetched(plan) => {
+                // Not those of the keys there are: the next ones may be of another kind.
+                issuer.algorithms = wanted.unwrap_or_else(fetched::public);
+                IssuerSlot::supplied(Arc::new(issuer.clone()), None, Supply::Fetched(plan.unfetched()))
+            }
+            given => {
+                let loaded = self.load(given, wanted, &source.span, cx.notes)?;
+                issuer.algorithms = loaded.algorithms;
+                IssuerSlot::new(Arc::new(issuer.clone()), Arc::new(loaded.keys))
+            }
+        };
         Some((Settings { issuer, source: source.value }, slot))
     }
 
@@ -184,13 +198,19 @@ impl Case<'_> {
     }
 
     /// The one source of its keys, with the place of its setting.
-    fn source(&self, cx: &mut Context<'_, '_>) -> Option<At<KeySource>> {
+    fn source(&self, wanted: Wanted, cx: &mut Context<'_, '_>) -> Option<At<KeySource>> {
         let raw = self.raw;
-        let given = [("secret", raw.secret.span()), ("pem", raw.pem.span()), ("jwks", raw.jwks.span())];
+        let given = [
+            ("secret", raw.secret.span()),
+            ("pem", raw.pem.span()),
+            ("jwks", raw.jwks.span()),
+            ("discovery", raw.discovery.span()),
+        ];
         let given: Vec<_> = given.into_iter().filter_map(|(name, span)| Some((name, span?))).collect();
         match given.as_slice() {
             [] => {
-                let advice = "set one of secret = { file = \"FILE\" }, pem = \"FILE\", jwks = { file = \"FILE\" }";
+                let advice = "set one of secret = { file = \"FILE\" }, pem = \"FILE\",\n\
+                              jwks = { url = \"https://…\" }, jwks = { file = \"FILE\" }, discovery = true";
                 let problem = "nothing says where its keys are, so no token can be proven";
                 cx.notes.error(&self.name.span, &self.label, problem, advice);
                 return None;
@@ -218,13 +238,17 @@ impl Case<'_> {
             let text = self.text(&source, "pem", &pem.span, cx)?;
             return Some(At { value: KeySource::Pem { text, kid }, span: pem.span.clone() });
         }
-        let jwks = raw.jwks.at()?;
-        if jwks.value.file.is_absent() && !jwks.value.later {
-            cx.notes.error(&jwks.span, self.key("jwks"), "`file` is missing", "write jwks = { file = \"FILE\" }");
+        if let Some(file) = raw.jwks.get().and_then(|jwks| jwks.file.at()) {
+            if let Some(span) = raw.jwks.get().and_then(|jwks| jwks.url.span()) {
+                let problem = "both `url` and `file`: a key set comes from one place";
+                cx.notes.error(span, self.key("jwks.url"), problem, "leave one out");
+            }
+            let text = self.text(&Source::File(file.value.clone()), "jwks", &file.span, cx)?;
+            return Some(At { value: KeySource::Jwks { text }, span: file.span.clone() });
         }
-        let file = jwks.value.file.at()?;
-        let text = self.text(&Source::File(file.value.clone()), "jwks", &file.span, cx)?;
-        Some(At { value: KeySource::Jwks { text }, span: file.span.clone() })
+        let origin = self.origin(cx.notes)?;
+        let plan = self.plan(origin.value, wanted, cx);
+        Some(At { value: KeySource::Fetched(Box::new(plan)), span: origin.span })
     }
 
     /// Settings that belong to one kind of source and do nothing beside another.
@@ -242,6 +266,11 @@ impl Case<'_> {
             only(raw.short_key.at().map(|at| &at.span), "short_key", "`secret`", notes);
             if raw.pem.is_absent() {
                 only(raw.kid.at().map(|at| &at.span), "kid", "`secret` or `pem`", notes);
+            }
+        }
+        if !self.is_fetched() {
+            for (span, name) in self.of_fetching() {
+                only(span, name, "keys that are fetched (`jwks = { url }`, `discovery`)", notes);
             }
         }
         if let Some(kid) = raw.kid.at().filter(|kid| kid.value.is_empty()) {
@@ -290,7 +319,7 @@ impl Case<'_> {
         let name = match source {
             KeySource::Secret { .. } => "secret",
             KeySource::Pem { .. } => "pem",
-            KeySource::Jwks { .. } => "jwks",
+            KeySource::Jwks { .. } | KeySource::Fetched(_) => "jwks",
         };
         let algorithms = self.raw.algorithms.span();
         let loaded = match source.load(wanted) {
@@ -308,7 +337,9 @@ impl Case<'_> {
                 let advice = match source {
                     KeySource::Secret { .. } => advice_on_secret(&error),
                     KeySource::Pem { .. } => "write pem = \"FILE\" with the public key of the issuer in PEM",
-                    KeySource::Jwks { .. } => "write jwks = { file = \"FILE\" } with the key set of the issuer",
+                    KeySource::Jwks { .. } | KeySource::Fetched(_) => {
+                        "write jwks = { file = \"FILE\" } with the key set of the issuer"
+                    }
                 };
                 notes.error(span, self.key(name), error.to_string(), advice);
                 return None;

@@ -50,7 +50,7 @@ fn with_every_setting_that_it_offers() {
     let desk = Desk::new();
     let config = desk.parse(&whole(&desk)).unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(config.snapshot.routes.routes().len(), 8);
-    assert_eq!(config.issuers.len(), 2);
+    assert_eq!(config.issuers.len(), 3);
     assert!(config.net.tls.is_some() && config.admin.probes.is_some());
 }
 
