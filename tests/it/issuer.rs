@@ -41,15 +41,20 @@ impl Pair {
 
     /// The same, with another name in it.
     pub fn token_of(&self, kid: &str) -> String {
-        self.signed(kid, &json!({ "sub": "boomi", "exp": now() + 600 }))
+        self.signed_as(kid, &json!({ "sub": "boomi", "exp": now() + 600 }))
     }
 
     /// The same, of an issuer that says its name.
     pub fn token_by(&self, iss: &str) -> String {
-        self.signed(self.kid, &json!({ "sub": "boomi", "iss": iss, "exp": now() + 600 }))
+        self.signed_as(self.kid, &json!({ "sub": "boomi", "iss": iss, "exp": now() + 600 }))
     }
 
-    fn signed(&self, kid: &str, claims: &Value) -> String {
+    /// These claims, signed.
+    pub fn signed(&self, claims: &Value) -> String {
+        self.signed_as(self.kid, claims)
+    }
+
+    fn signed_as(&self, kid: &str, claims: &Value) -> String {
         let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
         jsonwebtoken::encode(&header, claims, &self.private).unwrap()
     }

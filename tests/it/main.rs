@@ -16,6 +16,7 @@ mod agreement;
 mod cli;
 mod client;
 mod documents;
+mod drills;
 mod explain;
 mod faults;
 mod floods;
