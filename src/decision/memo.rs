@@ -13,15 +13,14 @@ use quick_cache::{OptionsBuilder, Weighter};
 
 use super::keys::Stamp;
 use super::principal::Principal;
-use crate::secret::Secret;
 
 /// Remembers proofs, bounded by number and by bytes. Belongs to one worker.
 pub struct Memo(Option<Proofs>);
 
-type Proofs = Cache<Bytes, Proof, Weight, RandomState, DefaultLifecycle<Bytes, Proof>>;
+type Proofs = Cache<Known, Proof, Weight, RandomState, DefaultLifecycle<Known, Proof>>;
 
-/// A token's bytes: wiped on drop, compared whole after the hash.
-struct Bytes(Secret<Vec<u8>>);
+/// A proven token, known by its bytes, which are compared whole after the hash.
+struct Known(Arc<Principal>);
 
 struct Proof {
     /// The stamps of the issuers that were asked, up to the one that proved the token.
@@ -35,10 +34,10 @@ struct Weight {
     least: u64,
 }
 
-impl Weighter<Bytes, Proof> for Weight {
-    fn weight(&self, token: &Bytes, _: &Proof) -> u64 {
+impl Weighter<Known, Proof> for Weight {
+    fn weight(&self, known: &Known, _: &Proof) -> u64 {
         // The claims are at most as long as the token and are kept decoded beside it.
-        (token.0.expose().len() as u64 * 4 + 512).max(self.least)
+        (known.token().len() as u64 * 4 + 512).max(self.least)
     }
 }
 
@@ -71,10 +70,10 @@ impl Memo {
         still(&proof.principal, &proof.asked).then(|| Arc::clone(&proof.principal))
     }
 
-    /// Remembers that the last of `asked` proved the token.
-    pub(super) fn remember(&mut self, token: &[u8], asked: Box<[Stamp]>, principal: Arc<Principal>) {
+    /// Remembers that the last of `asked` proved the token of `principal`.
+    pub(super) fn remember(&mut self, asked: Box<[Stamp]>, principal: Arc<Principal>) {
         if let Some(cache) = &mut self.0 {
-            cache.insert(Bytes(Secret::new(token.to_vec())), Proof { asked, principal });
+            cache.insert(Known(Arc::clone(&principal)), Proof { asked, principal });
         }
     }
 }
@@ -88,28 +87,34 @@ impl std::fmt::Debug for Memo {
     }
 }
 
-impl Hash for Bytes {
+impl Known {
+    fn token(&self) -> &[u8] {
+        self.0.token.expose()
+    }
+}
+
+impl Hash for Known {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.expose().as_slice().hash(state);
+        self.token().hash(state);
     }
 }
 
-impl PartialEq for Bytes {
+impl PartialEq for Known {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self.0.token == other.0.token
     }
 }
 
-impl Eq for Bytes {}
+impl Eq for Known {}
 
-/// A token that is looked for; hashes as [`Bytes`] does.
+/// A token that is looked for; hashes as [`Known`] does.
 #[derive(Hash)]
 struct Token<'t>(&'t [u8]);
 
-impl Equivalent<Bytes> for Token<'_> {
-    fn equivalent(&self, token: &Bytes) -> bool {
+impl Equivalent<Known> for Token<'_> {
+    fn equivalent(&self, known: &Known) -> bool {
         // Who can make two tokens meet here already has the token: the hash is seeded at random.
-        self.0 == token.0.expose().as_slice()
+        self.0 == known.token()
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::claims::Claims;
 use super::keys::IssuerId;
+use crate::secret::Secret;
 use crate::time::UnixSeconds;
 
 /// Who a token speaks for, after its signature was found good and its form right.
@@ -23,6 +24,8 @@ pub struct Principal {
     pub(super) token_id: Option<Box<str>>,
     pub(super) bound: bool,
     pub(super) claims: Claims,
+    /// The token itself: what a memo knows the proof by, and what is proven again for a stream.
+    pub(super) token: Secret<Vec<u8>>,
 }
 
 impl Principal {

@@ -13,6 +13,7 @@ use super::principal::Principal;
 use super::rejection::{Code, Rejection};
 use super::snapshot::Snapshot;
 use super::witness::{Witness, told, told_if_bad, tried};
+use crate::secret::Secret;
 use crate::time::UnixSeconds;
 
 /// A proof, and whether it was remembered.
@@ -86,8 +87,8 @@ pub(super) fn prove<W: Witness>(
         });
         match checked {
             Ok(()) => {
-                let principal = Arc::new(principal(id, &slot.issuer, jws, witness)?);
-                memo.remember(token, asked.into(), Arc::clone(&principal));
+                let principal = Arc::new(principal(id, &slot.issuer, token, jws, witness)?);
+                memo.remember(asked.into(), Arc::clone(&principal));
                 return Ok(Proof { principal, remembered: false });
             }
             Err(miss) => {
@@ -200,7 +201,13 @@ fn no_issuer(iss: Option<&str>, issuers: &[IssuerId], snapshot: &Snapshot) -> Re
 }
 
 /// Builds the principal of a token whose signature is good, by the rules of its issuer.
-fn principal<W: Witness>(id: IssuerId, issuer: &Issuer, jws: Jws<'_>, witness: &mut W) -> Result<Principal, Rejection> {
+fn principal<W: Witness>(
+    id: IssuerId,
+    issuer: &Issuer,
+    token: &[u8],
+    jws: Jws<'_>,
+    witness: &mut W,
+) -> Result<Principal, Rejection> {
     told(witness, "typ", check_type(issuer, jws.parts()), |_| {
         (issuer.types.words(), jws.parts().typ().map_or_else(|| "none".to_owned(), |typ| format!("{typ:?}")))
     })?;
@@ -234,6 +241,7 @@ fn principal<W: Witness>(id: IssuerId, issuer: &Issuer, jws: Jws<'_>, witness: &
         token_id: claims.get("jti").and_then(|id| id.as_str()).map(Box::from),
         bound: claims.get("cnf").is_some(),
         claims,
+        token: Secret::new(token.to_vec()),
     })
 }
 
