@@ -86,6 +86,17 @@ impl<'a> Credential<'a> {
         }
         Ok(Credential { token: Cow::Borrowed(token), place: Place::Authorization })
     }
+
+    /// The same token, found before, where only some places are permitted now.
+    ///
+    /// # Errors
+    /// `credential_missing` where its own is none of them.
+    pub(super) fn again(&self, places: &[Place]) -> Result<Self, Rejection> {
+        match places.contains(&self.place) {
+            true => Ok(self.clone()),
+            false => Err(missing("the token may no longer be where it was")),
+        }
+    }
 }
 
 /// Why there is no token outside of Authorization.

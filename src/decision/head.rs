@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderName, ORIGIN, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, Version};
+use http::{HeaderMap, Method, Uri, Version};
 
 use super::forwarding::{self, folded};
 use super::path::Readings;
@@ -95,7 +95,7 @@ impl<'a> RequestHead<'a> {
             refuse_untold(headers)?;
         }
         let authority = authority(request)?;
-        let path = path(request)?;
+        let path = path(method, request.uri())?;
         Ok(Self {
             method,
             overrides: overrides(headers)?,
@@ -104,6 +104,28 @@ impl<'a> RequestHead<'a> {
             authority,
             headers,
             has_body: has_body(request),
+        })
+    }
+
+    /// Looks again at a request of which no header field was kept: `headers` has none.
+    ///
+    /// # Errors
+    /// None that the first look did not have.
+    pub(super) fn again(
+        method: &'a Method,
+        overrides: &[Method],
+        target: &'a Uri,
+        authority: Option<&'a str>,
+        headers: &'a HeaderMap,
+    ) -> Result<Self, Rejection> {
+        Ok(Self {
+            method,
+            overrides: overrides.to_vec(),
+            readings: Readings::of(path(method, target)?)?,
+            query: target.query(),
+            authority: authority.map(Authority::parse).transpose()?,
+            headers,
+            has_body: false,
         })
     }
 
@@ -165,12 +187,11 @@ fn authority<B>(request: &http::Request<B>) -> Result<Option<Authority<'_>>, Rej
 }
 
 /// The path of the request-target, in origin or absolute form (RFC 9112 section 3.2).
-fn path<B>(request: &http::Request<B>) -> Result<&str, Rejection> {
-    let uri = request.uri();
+fn path<'a>(method: &Method, uri: &'a Uri) -> Result<&'a str, Rejection> {
     let path = uri.path();
     if path == "*" {
         // The asterisk form asks about the server as a whole.
-        return if *request.method() == Method::OPTIONS { Ok("/") } else { Err(malformed("the target is no path")) };
+        return if *method == Method::OPTIONS { Ok("/") } else { Err(malformed("the target is no path")) };
     }
     if uri.scheme().is_none() && uri.authority().is_some() {
         return Err(malformed("the target is an authority; a path begins with `/`"));

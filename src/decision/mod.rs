@@ -12,6 +12,7 @@ pub mod head;
 pub mod jws;
 pub mod keys;
 pub mod memo;
+pub mod opening;
 pub mod origin;
 pub mod path;
 pub mod policy;
@@ -56,14 +57,7 @@ pub fn decide_before<W: Witness>(
     memo: &mut Memo,
     now: UnixSeconds,
 ) -> Decision {
-    let held = snapshot.routes.find(head);
-    let mut case = Case { witness, head, snapshot, memo, now, principal: None, place: None, remembered: None };
-    let route = held.lead;
-    let verdict = match case.judge(held) {
-        Ok(permit) => Verdict::Allow(permit),
-        Err(rejection) => Verdict::Reject(rejection),
-    };
-    Decision { route, principal: case.principal, place: case.place, remembered: case.remembered, verdict }
+    Case { witness, head, kept: None, snapshot, memo, now, principal: None, place: None, remembered: None }.decide()
 }
 
 /// Examines a token by itself, before a witness: whether one of all issuers proves it and it holds now. What a route
@@ -95,6 +89,8 @@ fn no_issuer() -> Rejection {
 struct Case<'c, 'h, W> {
     witness: &'c mut W,
     head: &'c RequestHead<'h>,
+    /// Its token, where it was found before and the head is there no more.
+    kept: Option<Credential<'h>>,
     snapshot: &'c Snapshot,
     memo: &'c mut Memo,
     now: UnixSeconds,
@@ -104,6 +100,16 @@ struct Case<'c, 'h, W> {
 }
 
 impl<'h, W: Witness> Case<'_, 'h, W> {
+    fn decide(mut self) -> Decision {
+        let held = self.snapshot.routes.find(self.head);
+        let route = held.lead;
+        let verdict = match self.judge(held) {
+            Ok(permit) => Verdict::Allow(permit),
+            Err(rejection) => Verdict::Reject(rejection),
+        };
+        Decision { route, principal: self.principal, place: self.place, remembered: self.remembered, verdict }
+    }
+
     /// The steps in their order.
     fn judge(&mut self, held: Held) -> Result<Permit, Rejection> {
         self.check_strictness()?;
@@ -184,7 +190,10 @@ impl<'h, W: Witness> Case<'_, 'h, W> {
 
     /// The one token of the request.
     fn credential(&mut self, requirement: &Requirement) -> Result<Credential<'h>, Rejection> {
-        let mut found = Credential::find(self.head, &requirement.places, &self.snapshot.origins);
+        let mut found = match &self.kept {
+            None => Credential::find(self.head, &requirement.places, &self.snapshot.origins),
+            Some(kept) => kept.again(&requirement.places),
+        };
         if let Ok(credential) = &found {
             // Two routes may look in different places; whom the request speaks for must not depend on which is asked.
             let place = self.place.get_or_insert_with(|| credential.place.clone());

@@ -12,7 +12,7 @@ use waxseal::decision::snapshot::Snapshot;
 use waxseal::time::UnixSeconds;
 
 use super::drawn::{cases, claims, header};
-use crate::made::{NOW, Outcome, any_token_of, issuer, judge, request, route, snapshot, token};
+use crate::made::{NOW, Outcome, any_token_of, issuer, judge, opened, request, route, snapshot, token};
 
 fn issuers() -> Vec<IssuerSlot> {
     vec![issuer("named", &["one"], &[0, 1], 0.0), issuer("any", &[], &[1, 2], 0.0)]
@@ -130,6 +130,29 @@ proptest! {
         prop_assert!(fewer.passes() || !more.passes(), "{:?}", fewer);
         if let (Some(fewer), Some(more)) = (fewer.until(), more.until()) {
             prop_assert!(more <= fewer, "it lasts longer: {} and {}", fewer, more);
+        }
+    }
+
+    #[test]
+    fn a_stream_may_last_while_its_request_would_pass(
+        header in header(),
+        claims in claims(),
+        key in 0..4_u8,
+        before in prop::collection::vec(demand(), 0..2),
+        after in prop::collection::vec(demand(), 0..3),
+        at in -40.0..40.0_f64,
+        later in 0.0..400.0_f64,
+    ) {
+        let request = request("POST", "/a", Some(&token(header, &claims, key))).unwrap();
+        let Some(mut opening) = opened(&request, &demanding(&before), NOW + at) else { return Ok(()) };
+        let (now, after) = (NOW + at + later, demanding(&after));
+        let asked = opening.ask_again(&after, &mut Memo::off(), UnixSeconds::new(now).unwrap());
+        match judge(&request, &after, &mut Memo::off(), now) {
+            Outcome::Refused(code) => prop_assert_eq!(asked.map_err(|rejection| rejection.code()), Err(code)),
+            passes => {
+                prop_assert!(asked.is_ok(), "{:?}", asked);
+                prop_assert_eq!(opening.until().map(UnixSeconds::seconds), passes.until());
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use waxseal::decision::forwarding::{Forwarding, HeaderRules};
 use waxseal::decision::head::RequestHead;
 use waxseal::decision::keys::{Algorithm, Issuer, IssuerId, IssuerSlot, Key, KeySet, TokenTypes};
 use waxseal::decision::memo::Memo;
+use waxseal::decision::opening::Opening;
 use waxseal::decision::policy::{Policy, Requirement};
 use waxseal::decision::rejection::Code;
 use waxseal::decision::route::{Mode, Pattern, Route, RouteTable};
@@ -76,6 +77,14 @@ pub fn judge(request: &Request<Empty<Bytes>>, snapshot: &Snapshot, memo: &mut Me
             lifted: permit.lifted().map(|rejection| rejection.code()),
         },
     }
+}
+
+/// What is kept of a request that opens a stream, where it passes with a token.
+pub fn opened(request: &Request<Empty<Bytes>>, snapshot: &Snapshot, now: f64) -> Option<Opening> {
+    let (head, now) = (RequestHead::of(request).ok()?, UnixSeconds::new(now).unwrap());
+    let authority = head.authority.map(|authority| Arc::from(authority.text));
+    let decision = decide(&head, snapshot, &mut Memo::off(), now);
+    Opening::of(&head, request.uri(), authority.as_ref(), &decision, now)
 }
 
 fn text(bytes: &[u8]) -> String {
