@@ -8,6 +8,7 @@ use crate::decision::client::Client;
 use crate::decision::decide;
 use crate::decision::head::RequestHead;
 use crate::decision::memo::Memo;
+use crate::decision::opening::Opening;
 use crate::decision::rate::{Rates, charge};
 use crate::decision::rejection::{Code, Rejection};
 use crate::decision::snapshot::Snapshot;
@@ -67,6 +68,14 @@ impl Gate {
         let snapshot = &judged.newer.as_deref().unwrap_or(epoch).snapshot;
         charge(&mut judged.decision, head, snapshot, &self.rates, client, judged.now);
         judged
+    }
+
+    /// Asks whether what opened a stream would still pass. That is no request: it is not counted, and no key is fetched.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn ask_again(&self, opening: &mut Opening, snapshot: &Snapshot) -> Result<(), Rejection> {
+        opening.ask_again(snapshot, &mut self.memo.borrow_mut(), self.now())
     }
 
     /// Waits for keys, and judges by what is in force then.

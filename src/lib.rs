@@ -37,7 +37,8 @@
 //! 6. [`upstream::Pool`] sends it, once.
 //! 7. `proxy/body.rs` streams both ways; `proxy/account.rs` closes the account: counters and a line in the access log.
 //!
-//! A refusal leaves after step 4 through `proxy/respond.rs`; a tunnel leaves after step 6 through `proxy/upgrade.rs`.
+//! A refusal leaves after step 4 through `proxy/respond.rs`; a tunnel leaves after step 6 through `proxy/upgrade.rs`. What
+//! is a stream and was opened with a token lasts as long as `proxy/term.rs` says, which asks the core again.
 //!
 //! # What is never done
 //!

@@ -125,6 +125,13 @@ impl Account {
         self.finish();
     }
 
+    /// The stream was ended, since what opened it would no longer pass.
+    pub(super) fn ended(mut self, rejection: &Rejection) {
+        self.code = Some(rejection.code());
+        self.detail(Some(&format!("the stream was ended: {}", rejection.detail())));
+        self.finish();
+    }
+
     fn finish(&mut self) {
         self.closed = true;
         let duration = self.started.elapsed();

@@ -14,6 +14,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::account::Account;
 use super::headers::clean_trailers;
+use super::respond::last_trailers;
+use super::term::Term;
 use super::traffic::{Broken, Traffic};
 use crate::decision::forwarding::HeaderRules;
 use crate::upstream::Lease;
@@ -118,6 +120,16 @@ struct Falling {
     stall: Stall,
     /// When the body is cut off whatever happens.
     over: Option<Pin<Box<Sleep>>>,
+    /// What it lasts as long as.
+    stream: Option<Stream>,
+}
+
+/// An answer that lasts as long as what opened it may pass.
+pub(super) struct Stream {
+    /// Resolves when it must end.
+    pub(super) term: Term,
+    /// Whether it says so in trailers of its own.
+    pub(super) grpc: bool,
 }
 
 impl DownBody {
@@ -134,13 +146,15 @@ impl DownBody {
         }
     }
 
-    /// A body from the upstream. `stall`: how long it may be silent; `over`: when it must end.
+    /// A body from the upstream. `stall`: how long it may be silent; `over`: when it is cut off; `stream`: what it lasts
+    /// as long as.
     pub(super) fn falling(
         incoming: Incoming,
         lease: Lease<UpBody>,
         account: Account,
         stall: Option<Duration>,
         over: Option<Instant>,
+        stream: Option<Stream>,
     ) -> Self {
         if incoming.is_end_stream() {
             lease.give_back();
@@ -153,6 +167,7 @@ impl DownBody {
             account: Some(account),
             stall: Stall::new(stall),
             over: over.map(|over| Box::pin(sleep_until(over))),
+            stream,
         })))
     }
 }
@@ -164,7 +179,14 @@ impl Body for DownBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut self.0 {
             Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Falling(falling) => falling.poll(cx),
+            Kind::Falling(falling) => match falling.poll_ended(cx) {
+                Poll::Pending => falling.poll(cx),
+                Poll::Ready(last) => {
+                    // With the rest of the answer goes the connection that it came by.
+                    self.0 = Kind::Whole(None);
+                    Poll::Ready(last.map(Ok))
+                }
+            },
         }
     }
 
@@ -184,6 +206,16 @@ impl Body for DownBody {
 }
 
 impl Falling {
+    /// Whether the body ends here, as if it were whole, and with which last frame.
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+        let Some(Stream { term, grpc }) = &mut self.stream else { return Poll::Pending };
+        let ended = ready!(Pin::new(term).poll(cx));
+        if let Some(account) = self.account.take() {
+            account.ended(&ended.rejection);
+        }
+        Poll::Ready(grpc.then(|| Frame::trailers(last_trailers(ended.told))))
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         if self.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
             return Poll::Ready(Some(Err(self.cut(Broken::Over))));

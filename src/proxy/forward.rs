@@ -22,7 +22,7 @@ pub(super) struct Facts<'f> {
     /// Whether that peer's word about the client is believed.
     pub(super) trusted: bool,
     /// The host it is for.
-    pub(super) host: Option<String>,
+    pub(super) host: Option<&'f str>,
     /// Its id.
     pub(super) id: &'f HeaderValue,
     /// The protocol that it asks to change to, if that may go up.
@@ -56,13 +56,13 @@ pub(super) fn prepare(
     for (name, value) in permit.identity() {
         headers.insert(name.clone(), value.clone());
     }
-    tell_forwarding(headers, facts.conn, facts.host.as_deref(), facts.trusted);
+    tell_forwarding(headers, facts.conn, facts.host, facts.trusted);
     headers.insert(X_REQUEST_ID, facts.id.clone());
     if let Some(protocol) = &facts.upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, protocol.clone());
     }
-    tell_host(headers, facts.host.as_deref(), upstream);
+    tell_host(headers, facts.host, upstream);
     if !http_body::Body::is_end_stream(&body) && http_body::Body::size_hint(&body).exact().is_none() {
         // A GET is taken to have no body unless it says so.
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));

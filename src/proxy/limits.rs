@@ -15,8 +15,6 @@ use super::traffic::Traffic;
 use crate::decision::forwarding::HeaderRules;
 use crate::decision::rejection::{Code, Rejection};
 use crate::decision::route::Route;
-use crate::decision::verdict::Permit;
-use crate::time::UnixSeconds;
 use crate::upstream::Upstream;
 
 /// The time and size that one request may take.
@@ -27,27 +25,15 @@ pub(super) struct Limits {
     pub(super) answer: Duration,
     /// When all of it must be over.
     pub(super) overall: Option<Instant>,
-    /// When the token that it rests on is over.
-    pub(super) token: Option<Instant>,
 }
 
 impl Limits {
-    pub(super) fn of(
-        route: &Route,
-        upstream: &Upstream,
-        settings: &Settings,
-        permit: &Permit,
-        now: UnixSeconds,
-    ) -> Self {
-        let left = |until: UnixSeconds| Duration::try_from_secs_f64(until.since(now)).unwrap_or(Duration::ZERO);
-        // A clock cannot be asked to wait for longer than it can tell; a century is for ever here.
-        let century = Duration::from_secs(100 * 365 * 86_400);
+    pub(super) fn of(route: &Route, upstream: &Upstream, settings: &Settings) -> Self {
         Self {
             body_size: largest_body(route, settings),
             body_stall: settings.body_stall,
             answer: route.timeout.unwrap_or(upstream.settings().response_timeout),
             overall: settings.request_timeout.map(|limit| Instant::now() + limit),
-            token: permit.until().map(|until| Instant::now() + left(until).min(century)),
         }
     }
 

@@ -8,13 +8,16 @@ mod body;
 mod client;
 mod forward;
 mod headers;
+mod leg;
 mod limits;
 pub mod preview;
 mod report;
 mod respond;
 mod settings;
+mod term;
 mod traffic;
 mod upgrade;
+mod websocket;
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -27,7 +30,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
@@ -36,13 +39,16 @@ pub use settings::{Answers, Cors, Settings, Style, Trust};
 pub use traffic::Broken;
 
 use account::Account;
+use body::Stream;
 use forward::Facts;
 use limits::Limits;
 use respond::{Asker, is_grpc, preflight, refuse};
+use term::Term;
 use traffic::Traffic;
 
 use crate::decision::credential::unverified_token;
 use crate::decision::head::RequestHead;
+use crate::decision::opening::Opening;
 use crate::decision::rejection::{Code, Rejection};
 use crate::decision::verdict::{Decision, Permit, Verdict};
 use crate::gate::{Gate, Judged};
@@ -67,7 +73,8 @@ pub struct Front {
 /// The front of one worker.
 pub struct Proxy {
     live: Live<Front>,
-    gate: Gate,
+    /// Shared with whoever watches over a stream.
+    gate: Rc<Gate>,
     pool: Pool<UpBody>,
     ids: RequestIds,
     log: AccessLog,
@@ -87,7 +94,7 @@ impl Proxy {
         reports: ReportLog,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { live, gate, pool: Pool::new(Arc::clone(&metrics)), ids, log, digest, reports, metrics }
+        Self { live, gate: Rc::new(gate), pool: Pool::new(Arc::clone(&metrics)), ids, log, digest, reports, metrics }
     }
 
     /// Answers one request. A panic on its way ends this request alone.
@@ -126,7 +133,7 @@ impl Proxy {
             Ok(head) => head,
             Err(rejection) => return self.refused(rejection, account, asker, settings),
         };
-        let host = head.authority.map(|authority| authority.text.to_owned());
+        let host: Option<Arc<str>> = head.authority.map(|authority| authority.text.into());
         let is_preflight = head.is_preflight();
         let client = || client::client(conn.peer, head.headers, &settings.trust);
         let Judged { decision, now, newer } = self.gate.judge(&head, epoch, &self.live, client).await;
@@ -134,6 +141,7 @@ impl Proxy {
         let settings = &epoch.front.settings;
         let route = epoch.snapshot.routes.route(decision.route);
         self.note(&mut account, &decision, epoch, &head);
+        let opening = Opening::of(&head, request.uri(), host.as_ref(), &decision, now);
         let permit = match decision.verdict {
             Verdict::Allow(permit) => permit,
             Verdict::Reject(rejection) => return self.refused(rejection, account, asker, settings),
@@ -153,15 +161,17 @@ impl Proxy {
         let (Some(route), Some(upstream)) = (route, upstream) else {
             return self.refused(Rejection::new(Code::Internal, "a route without upstream"), account, asker, settings);
         };
-        let limits = Limits::of(route, upstream, settings, &permit, now);
+        let limits = Limits::of(route, upstream, settings);
         if let Err(rejection) = limits.check_announced(&request) {
             return self.refused(rejection, account, asker, settings);
         }
-        let facts = Facts { conn, trusted, host, id: asker.id(), upgrade: upgrade::wanted(&request) };
+        let upgrade = upgrade::wanted(&request);
+        let facts = Facts { conn, trusted, host: host.as_deref(), id: asker.id(), upgrade };
+        let term = || Some(Term::begin(opening?, &self.gate, &self.live, settings.answers.exact));
         match self.send(request, permit, &facts, epoch, upstream, &limits, &mut account).await {
             Err(rejection) => self.refused(rejection, account, asker, settings),
-            Ok(Sent::Answered(answer)) => relay(answer, account, &limits),
-            Ok(Sent::Switched(below, response)) => upgrade::tunnel(below, response, account, limits.token),
+            Ok(Sent::Answered(answer)) => relay(answer, account, &limits, term),
+            Ok(Sent::Switched(below, response)) => upgrade::tunnel(below, response, account, term()),
         }
     }
 
@@ -268,21 +278,29 @@ fn look(request: &Request<Incoming>) -> Result<RequestHead<'_>, Rejection> {
     RequestHead::of(request)
 }
 
-/// The answer of the upstream on its way down.
-fn relay(answer: Answer<UpBody>, account: Account, limits: &Limits) -> Response<DownBody> {
+/// The answer of the upstream on its way down. `term`: what it lasts as long as, where it is a stream.
+fn relay(
+    answer: Answer<UpBody>,
+    account: Account,
+    limits: &Limits,
+    term: impl FnOnce() -> Option<Term>,
+) -> Response<DownBody> {
     let (mut parts, incoming) = answer.response.into_parts();
     headers::clean_response(&mut parts.headers);
-    let event_stream =
-        parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    let grpc = is_grpc(&parts.headers);
     // These live as long as their token and may be silent; any other answer runs to its end.
-    let stream = event_stream || is_grpc(&parts.headers);
-    let over = match (limits.overall, limits.token.filter(|_| stream)) {
-        (Some(overall), Some(token)) => Some(overall.min(token)),
-        (overall, token) => overall.or(token),
-    };
-    let stall = (!stream).then_some(limits.body_stall);
+    let lasting = grpc || is_event_stream(&parts.headers);
+    let stall = (!lasting).then_some(limits.body_stall);
+    let stream = if lasting { term().map(|term| Stream { term, grpc }) } else { None };
     parts.version = http::Version::HTTP_11;
-    Response::from_parts(parts, DownBody::falling(incoming, answer.lease, account, stall, over))
+    Response::from_parts(parts, DownBody::falling(incoming, answer.lease, account, stall, limits.overall, stream))
+}
+
+/// Whether an answer is a stream of events.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    const KIND: &[u8] = b"text/event-stream";
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.as_bytes().get(..KIND.len()));
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(KIND))
 }
 
 /// Whose fault a failure is, in the words of the answer.

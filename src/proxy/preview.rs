@@ -74,7 +74,8 @@ impl<'p> Preview<'p> {
     ) -> Request<()> {
         let upgrade = upgrade::wanted(&request);
         let chunked = request.headers().contains_key(TRANSFER_ENCODING);
-        let facts = Facts { conn: self.conn, trusted: self.trusted, host, id: self.asker.id(), upgrade };
+        let (host, id) = (host.as_deref(), self.asker.id());
+        let facts = Facts { conn: self.conn, trusted: self.trusted, host, id, upgrade };
         let mut sent = forward::prepare(request.map(|()| UpBody::default()), permit, &facts, snapshot, upstream);
         if chunked {
             // A body of unknown length goes up as one.

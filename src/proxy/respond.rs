@@ -120,13 +120,21 @@ fn permit_origin(headers: &mut HeaderMap, asker: &Asker, settings: &Settings) ->
     permitted
 }
 
+/// The code that a client is told; `exact`: also where it tells what was wrong with a token.
+pub(super) fn public_code(rejection: &Rejection, exact: bool) -> &'static str {
+    let code = rejection.code();
+    if exact || rejection.status() != StatusCode::UNAUTHORIZED || code == Code::CredentialMissing {
+        code.name()
+    } else {
+        INVALID_TOKEN
+    }
+}
+
 /// The code and the sentence that a client is told.
 fn told(rejection: &Rejection, settings: &Settings) -> (&'static str, &'static str) {
-    let code = rejection.code();
-    if settings.answers.exact || rejection.status() != StatusCode::UNAUTHORIZED || code == Code::CredentialMissing {
-        (code.name(), code.public_message())
-    } else {
-        (INVALID_TOKEN, "The token is not accepted.")
+    match public_code(rejection, settings.answers.exact) {
+        INVALID_TOKEN => (INVALID_TOKEN, "The token is not accepted."),
+        code => (code, rejection.public_message()),
     }
 }
 
@@ -176,6 +184,12 @@ fn trailers_only(rejection: &Rejection, settings: &Settings) -> Response<DownBod
     let message = told(rejection, settings).0;
     headers.insert(GRPC_MESSAGE, HeaderValue::from_static(message));
     response
+}
+
+/// The trailers of a gRPC stream that ends with its token. Codes need no percent-encoding.
+pub(super) fn last_trailers(told: &'static str) -> HeaderMap {
+    let status = HeaderValue::from_static(grpc_status(StatusCode::UNAUTHORIZED));
+    HeaderMap::from_iter([(GRPC_STATUS, status), (GRPC_MESSAGE, HeaderValue::from_static(told))])
 }
 
 fn grpc_status(status: StatusCode) -> &'static str {

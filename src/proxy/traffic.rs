@@ -15,7 +15,7 @@ pub enum Broken {
     Stalled,
     /// The sender went away or broke HTTP.
     Sender,
-    /// The time of the whole request, or of the token that it rests on, is over.
+    /// The time of the whole request is over.
     Over,
 }
 

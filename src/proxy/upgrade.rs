@@ -1,7 +1,12 @@
-//! Upgrades (RFC 9110 section 7.8): the tunnel after a 101, ended when its permit ends.
+//! Upgrades (RFC 9110 section 7.8): the tunnel after a 101, ended when what opened it may no longer pass.
 //!
 //! Whether the request may pass is judged before any of it goes up; not one byte is tunnelled before a valid 101.
 
+use std::future::pending;
+use std::pin::pin;
+use std::time::Duration;
+
+use aws_lc_rs::rand;
 use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -9,11 +14,17 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
 use tokio::task::spawn_local;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::timeout;
 
 use super::account::Account;
 use super::body::DownBody;
+use super::leg::{LastFrame, Leg};
+use super::term::{Ended, Term};
 use super::traffic::Broken;
+use super::websocket::close_frame;
+
+/// How long a WebSocket may take to end the frame that has begun, and its peers to close.
+const FAREWELL: Duration = Duration::from_millis(600);
 
 /// The one protocol that a request asks to change to. A choice of several is none: what the upstream made of it could
 /// not be foreseen. HTTP itself and TLS are never one: they would take all further requests out of sight.
@@ -44,42 +55,71 @@ pub(super) fn is_granted(wanted: &HeaderValue, response: &Response<Incoming>) ->
     same && granted.next().is_none()
 }
 
-/// Starts the tunnel and gives back the 101 that goes down. `over`: when the tunnel must end.
+/// Whether it is a change to WebSocket (RFC 6455).
+fn is_websocket(protocol: &HeaderValue) -> bool {
+    protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
+}
+
+/// Starts the tunnel and gives back the 101 that goes down. `term`: what it lasts as long as.
 pub(super) fn tunnel(
     below: OnUpgrade,
     response: Response<Incoming>,
     account: Account,
-    over: Option<Instant>,
+    term: Option<Term>,
 ) -> Response<DownBody> {
+    let websocket = response.headers().get(UPGRADE).is_some_and(is_websocket);
     let mut switched = Response::new(DownBody::whole(""));
     *switched.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *switched.headers_mut() = response.headers().clone();
     let above = hyper::upgrade::on(response);
     spawn_local(async move {
         match tokio::try_join!(below, above) {
-            Ok((below, above)) => carry(below, above, account, over).await,
+            Ok((below, above)) => carry(below, above, account, websocket, term).await,
             Err(_) => account.cut(Broken::Sender),
         }
     });
     switched
 }
 
-async fn carry(below: Upgraded, above: Upgraded, mut account: Account, over: Option<Instant>) {
-    let (mut below, mut above) = (TokioIo::new(below), TokioIo::new(above));
-    let copied = async { copy_bidirectional(&mut below, &mut above).await };
-    let ended = match over {
-        None => copied.await,
-        Some(over) => tokio::select! {
-            ended = copied => ended,
-            () = sleep_until(over) => return account.cut(Broken::Over),
-        },
-    };
-    match ended {
-        Ok((up, down)) => {
-            account.received(up);
-            account.sent(down);
-            account.close();
+async fn carry(below: Upgraded, above: Upgraded, mut account: Account, websocket: bool, term: Option<Term>) {
+    let last = [LastFrame::default(), LastFrame::default()];
+    let mut below = Leg::new(TokioIo::new(below), &last[0]);
+    let mut above = Leg::new(TokioIo::new(above), &last[1]);
+    let ended = {
+        let mut copied = pin!(copy_bidirectional(&mut below, &mut above));
+        let term = async {
+            match term {
+                Some(term) => term.await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            copied = &mut copied => copied.map(|_| None),
+            ended = term => {
+                if websocket {
+                    say_farewell(&last, &ended);
+                    // Whatever comes of it, the time is over.
+                    let _ = timeout(FAREWELL, copied).await;
+                }
+                Ok(Some(ended))
+            }
         }
+    };
+    account.received(below.passed());
+    account.sent(above.passed());
+    match ended {
+        Ok(None) => account.close(),
+        Ok(Some(ended)) => account.ended(&ended.rejection),
         Err(_) => account.cut(Broken::Sender),
     }
+}
+
+/// Tells both legs to end, the one that reads from the client with the frame of a client.
+fn say_farewell([up, down]: &[LastFrame; 2], ended: &Ended) {
+    // Without random numbers it is a mask all the same: what it hides from proxies is no secret here.
+    let mut mask = [0; 4];
+    let _ = rand::fill(&mut mask);
+    // Neither was told before.
+    let _ = up.set(close_frame(ended.told, Some(mask)));
+    let _ = down.set(close_frame(ended.told, None));
 }

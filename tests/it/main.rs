@@ -44,6 +44,7 @@ mod secrets;
 #[path = "../differential/servers/start.rs"]
 mod start;
 mod stopping;
+mod streams;
 mod tokens;
 mod tomcat;
 #[path = "../differential/servers/tomcat.rs"]
