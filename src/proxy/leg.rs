@@ -133,6 +133,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Leg<S> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
@@ -174,6 +175,31 @@ mod tests {
                 assert_eq!(passed, [own, CLOSE].concat(), "cut at {cut}, room for {room}");
                 assert_eq!(bytes, own.len() as u64, "waxseal's own frame is no byte of theirs");
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Against whoever knows where each frame ends, since it wrote them.
+        #[test]
+        fn what_is_passed_on_are_whole_frames_and_one_close_frame(
+            lengths in prop::collection::vec((0..5_u8, any::<bool>()), 0..8),
+            cut in any::<prop::sample::Index>(),
+            room in 1..40_usize,
+        ) {
+            let frames: Vec<Vec<u8>> = lengths.iter().map(|(length, masked)| {
+                let (bit, mask) = if *masked { (0x80, 4) } else { (0, 0) };
+                [vec![0x82, bit | length], vec![0x88; usize::from(*length) + mask]].concat()
+            }).collect();
+            let bytes = frames.concat();
+            let (first, then) = bytes.split_at(cut.index(bytes.len() + 1));
+            let ends = frames.iter().scan(0, |end, frame| { *end += frame.len(); Some(*end) });
+            let end = std::iter::once(0).chain(ends).find(|end| *end >= first.len()).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let (passed, counted) = runtime.block_on(passed_on(first, then, room));
+            prop_assert_eq!(passed, [&bytes[..end], CLOSE].concat());
+            prop_assert_eq!(counted, end as u64);
         }
     }
 

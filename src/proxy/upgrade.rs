@@ -82,9 +82,9 @@ pub(super) fn tunnel(
 }
 
 async fn carry(below: Upgraded, above: Upgraded, mut account: Account, websocket: bool, term: Option<Term>) {
-    let last = [LastFrame::default(), LastFrame::default()];
-    let mut below = Leg::new(TokioIo::new(below), &last[0]);
-    let mut above = Leg::new(TokioIo::new(above), &last[1]);
+    let (last_up, last_down) = (LastFrame::default(), LastFrame::default());
+    let mut below = Leg::new(TokioIo::new(below), &last_up);
+    let mut above = Leg::new(TokioIo::new(above), &last_down);
     let ended = {
         let mut copied = pin!(copy_bidirectional(&mut below, &mut above));
         let term = async {
@@ -97,7 +97,7 @@ async fn carry(below: Upgraded, above: Upgraded, mut account: Account, websocket
             copied = &mut copied => copied.map(|_| None),
             ended = term => {
                 if websocket {
-                    say_farewell(&last, &ended);
+                    say_farewell(&last_up, &last_down, &ended);
                     // Whatever comes of it, the time is over.
                     let _ = timeout(FAREWELL, copied).await;
                 }
@@ -115,7 +115,7 @@ async fn carry(below: Upgraded, above: Upgraded, mut account: Account, websocket
 }
 
 /// Tells both legs to end, the one that reads from the client with the frame of a client.
-fn say_farewell([up, down]: &[LastFrame; 2], ended: &Ended) {
+fn say_farewell(up: &LastFrame, down: &LastFrame, ended: &Ended) {
     // Without random numbers it is a mask all the same: what it hides from proxies is no secret here.
     let mut mask = [0; 4];
     let _ = rand::fill(&mut mask);
