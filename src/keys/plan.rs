@@ -10,6 +10,7 @@ use super::address::{Address, AddressError};
 use super::fetch::{self, FetchError};
 use super::{Loaded, Wanted, discovery, jwks};
 use crate::decision::keys::Fetched;
+use crate::telemetry::treacherous::visible;
 
 /// The most bytes of a key set or a discovery document: hundreds of keys.
 const MOST: usize = 1 << 20;
@@ -103,7 +104,7 @@ impl Plan {
     /// Says for people what went wrong.
     pub async fn bring(&self) -> Result<Brought, String> {
         let late = |_| Err(FetchError::Late(self.timeout).to_string());
-        timeout(self.timeout, self.bring_whole()).await.unwrap_or_else(late)
+        timeout(self.timeout, self.bring_whole()).await.unwrap_or_else(late).map_err(|why| told(&why))
     }
 
     async fn bring_whole(&self) -> Result<Brought, String> {
@@ -128,5 +129,29 @@ impl Plan {
 
     fn ask(&self, to: &Address) -> fetch::Request {
         fetch::Request { to: to.clone(), ca: self.ca.clone(), timeout: self.timeout, most: MOST, media: MEDIA }
+    }
+}
+
+/// What went wrong, as much of it as a line for people holds: some of it is the issuer's own words.
+fn told(why: &str) -> String {
+    /// Room for two addresses and what was found at them.
+    const MOST: usize = 600;
+    let shown = visible(why);
+    match shown.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}… (cut)", shown.get(..end).unwrap_or_default()),
+        None => shown.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_wrong_is_one_short_line() {
+        assert_eq!(told("it answered 500"), "it answered 500");
+        let long = told(&format!("\n\u{1b}[2J{}", "\u{e9}".repeat(10_000)));
+        assert!(long.chars().count() < 620 && long.ends_with("… (cut)"), "{long}");
+        assert!(!long.contains(char::is_control), "{long}");
     }
 }
