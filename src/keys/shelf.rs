@@ -4,6 +4,7 @@
 //! was fetched from, and what is in it is read as if it had just come over the network.
 
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -77,16 +78,15 @@ pub(super) fn write(path: &Path, shelved: &Shelved) -> Result<(), String> {
     })
 }
 
-/// A name in the same folder, where renaming is one step.
+/// A name in the same folder, where renaming is one step, and that no other process writes to: in containers, all of
+/// them may have the same number.
 fn draft(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}", std::process::id()))
+    path.with_file_name(format!(".{name}.{:016x}", RandomState::new().hash_one(std::process::id())))
 }
 
 fn put(path: &Path, draft: &Path, shelved: &Shelved) -> io::Result<()> {
     let text = serde_json::to_vec(shelved)?;
-    // What a process of the same number left behind.
-    let _ = fs::remove_file(draft);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(draft)?;
     file.write_all(&text)?;
     file.sync_all()?;
@@ -140,11 +140,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, draft) = (folder.path().join("keys"), draft(&folder.path().join("keys")));
         write(&path, &shelved()).unwrap();
-        // A folder in the place of the draft: neither removed nor overwritten.
-        fs::create_dir(&draft).unwrap();
-        let error = write(&path, &Shelved { fetched: 2e9, ..shelved() }).unwrap_err();
-        assert!(error.contains("cannot be written"), "{error}");
+        // Somebody else's, in the place of the draft.
+        fs::write(&draft, "").unwrap();
+        assert!(put(&path, &draft, &Shelved { fetched: 2e9, ..shelved() }).is_err());
         assert_eq!(read(&path, "https://a/?b"), Ok(Some(shelved())));
-        assert!(write(&folder.path().join("none/keys"), &shelved()).is_err());
+        let error = write(&folder.path().join("none/keys"), &shelved()).unwrap_err();
+        assert!(error.contains("cannot be written"), "{error}");
     }
 }
