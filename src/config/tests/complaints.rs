@@ -160,6 +160,7 @@ fn issuers() {
         ("jwks = { url = 'https://i', file = 'set.json' }", 2, "both `url` and `file`"),
         ("jwks = { url = 'http://idp.example/keys' }", 2, "http:// beyond this machine"),
         ("jwks = { url = 'https://user:swordfish@idp.example/keys' }", 2, "a user or password"),
+        ("jwks = { url = 'http://idp.example/keys?code=swordfish' }", 2, "http:// beyond this machine"),
         ("jwks = { url = 'idp.example' }", 2, "does not begin with https://"),
         ("jwks = { url = 'https://i' }\nsecret = { file = 'key' }", 2, "`jwks` beside `secret`"),
         ("jwks = { url = 'https://i' }\nissuer = 'https://i'\ndiscovery = true", 4, "`discovery` beside `jwks`"),

@@ -162,13 +162,14 @@ impl Tended {
                 self.failing = Some(why);
                 let factor = 2_u32.saturating_pow(self.failures);
                 let wait = BACK_OFF.saturating_mul(factor).min(self.plan.refresh).mul_f64(jitter(0.8));
-                // What strangers cause neither hurries what is tried anyway nor puts it off.
-                if under_way.caused.is_none() {
-                    self.failures = self.failures.saturating_add(1);
-                    self.due = now + wait;
-                } else {
-                    self.due = self.due.min(now + wait).max(now + BACK_OFF.min(self.plan.refresh).mul_f64(0.8));
-                }
+                self.due = match under_way.caused {
+                    None => {
+                        self.failures = self.failures.saturating_add(1);
+                        now + wait
+                    }
+                    // What strangers cause does not put off what is tried anyway, and nothing is tried at once again.
+                    Some(_) => self.due.clamp(now + wait.min(BACK_OFF), now + wait),
+                };
                 None
             }
         }
