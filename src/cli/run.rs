@@ -27,8 +27,11 @@ pub(super) fn run(file: &ConfigFile) -> Result<(), Failure> {
     tracing::info!(address = %app.admin, "the admin front is listening");
     // The cold side: nothing here is on the path of a request.
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::at_start)?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let mut signals = Signals::catch().map_err(Failure::at_start)?;
         app.run(async || signals.next().await).await.map_err(Failure::at_work)
-    })
+    });
+    // Whoever still asks for the address of a name, or writes to a disk that hangs, is not waited for.
+    runtime.shutdown_background();
+    ended
 }
