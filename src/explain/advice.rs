@@ -44,7 +44,10 @@ pub(super) fn advice(code: Code) -> &'static str {
         }
         Code::MethodRefused => "CONNECT and TRACE are never served",
         Code::RateExceeded => "wait, or raise `rate` of the route",
-        Code::KeysUnavailable => "the keys of an issuer cannot be had: look at its key source",
+        Code::KeysUnavailable => {
+            "the keys of an issuer are not there: /readyz of a running waxseal says why; \
+             explain fetches none, and looks on the `shelf` alone"
+        }
         Code::BodyTooLarge => "send less, or raise `body_size` of the route or in [limits]",
         Code::HeadersTooLarge => "send fewer or shorter headers, or raise `header_size` or `headers` in [limits]",
         Code::RequestTimeout
