@@ -94,6 +94,39 @@ fn a_new_key_is_fetched_when_the_first_token_names_it() {
 }
 
 #[test]
+fn a_pause_after_a_new_key_is_published_its_tokens_are_never_refused() {
+    const PAUSE: Duration = Duration::from_secs(1);
+    let upstream = Upstream::friendly();
+    let (old, new, stranger) = (Pair::new("old"), Pair::new("new"), Pair::new("stranger"));
+    let idp = Idp::with(&[&old]);
+    let sidecar = Sidecar::start(&config(&upstream, &from(&idp.keys()), "pause = \"1s\""));
+    passes(&sidecar, &old.token());
+    let (before, began) = (idp.fetches(), Instant::now());
+    let mut client = Client::connect(sidecar.address);
+    let mut status = |pair: &Pair| {
+        let sent = request("POST", "/guarded", &[("Authorization", &bearer(&pair.token()))], "{}");
+        client.send(&sent).response(false).status
+    };
+    // The worst moment: somebody has just caused a fetch.
+    assert_eq!(status(&stranger), 401);
+    idp.has(&[&old, &new]);
+    let published = Instant::now();
+    let mut wrongly = 0;
+    while published.elapsed() < 3 * PAUSE {
+        assert_eq!(status(&old), 200);
+        let asked = published.elapsed();
+        if status(&new) != 200 {
+            assert!(asked < PAUSE, "refused {asked:?} after it was published");
+            wrongly += 1;
+        }
+        status(&stranger);
+    }
+    assert!(wrongly > 0, "within the pause nobody knows");
+    let most = usize::try_from(began.elapsed().as_secs()).unwrap() + 1;
+    assert!(idp.fetches() - before <= most, "{} fetches in {most} s", idp.fetches() - before);
+}
+
+#[test]
 fn a_thousand_strangers_cause_one_fetch_a_pause() {
     let upstream = Upstream::friendly();
     let (key, stranger) = (Pair::new("a"), Pair::new("b"));
