@@ -20,6 +20,7 @@ mod laws {
     pub mod policies;
     pub mod rates;
     pub mod readings;
+    pub mod revocations;
     pub mod secrets;
     pub mod tokens;
 }

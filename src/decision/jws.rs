@@ -25,11 +25,16 @@ impl<'t> Parts<'t> {
     /// `token_malformed`: it is too long, not three parts, not canonical base64url, its header is no JSON object or names
     /// a member twice, or asks for what is never done (`crit`, `b64`, a key it brings along or points to).
     pub fn of(token: &'t [u8]) -> Result<Self, Rejection> {
-        if token.is_empty() {
-            return Err(malformed("the token is empty"));
-        }
         if token.len() > LONGEST_TOKEN {
             return Err(malformed("the token is longer than 16 KiB"));
+        }
+        Self::of_any_length(token)
+    }
+
+    /// Takes a token apart that whoever has it bounded.
+    fn of_any_length(token: &'t [u8]) -> Result<Self, Rejection> {
+        if token.is_empty() {
+            return Err(malformed("the token is empty"));
         }
         // None of these letters is of base64url: they tell at a glance how the token was handled.
         if token.contains(&b' ') {
@@ -87,7 +92,18 @@ impl<'t> Jws<'t> {
     /// # Errors
     /// `token_malformed`: as [`Parts::of`], or the payload is no JSON object or names a member twice.
     pub fn parse(token: &'t [u8]) -> Result<Self, Rejection> {
-        let parts = Parts::of(token)?;
+        Self::with_claims(Parts::of(token)?)
+    }
+
+    /// The same for a token that no request brings, however long it is: what it is read from is bounded.
+    ///
+    /// # Errors
+    /// As [`Jws::parse`].
+    pub fn parse_document(token: &'t [u8]) -> Result<Self, Rejection> {
+        Self::with_claims(Parts::of_any_length(token)?)
+    }
+
+    fn with_claims(parts: Parts<'t>) -> Result<Self, Rejection> {
         let claims = Claims::parse(&parts.payload).map_err(|why| malformed(format!("the payload: {why}")))?;
         Ok(Self { parts, claims })
     }

@@ -19,6 +19,7 @@ pub mod policy;
 pub mod principal;
 pub mod rate;
 pub mod rejection;
+pub mod revocation;
 pub mod route;
 pub mod snapshot;
 pub mod verdict;
@@ -29,11 +30,13 @@ use std::sync::Arc;
 
 use credential::Credential;
 use head::RequestHead;
-use keys::IssuerId;
+use jws::Jws;
+use keys::{IssuerId, IssuerSlot};
 use memo::Memo;
 use policy::{Policy, Requirement};
 use principal::Principal;
 use rejection::{Code, Rejection};
+use revocation::check_standing;
 use route::{Held, Mode, Route, RouteId};
 use snapshot::Snapshot;
 use verdict::{Decision, Permit, Verdict};
@@ -74,11 +77,20 @@ pub fn examine<W: Witness>(
     let issuers: Vec<IssuerId> = (0..snapshot.issuers.len()).map(IssuerId).collect();
     let token = Token { bytes: token, issuers: &issuers };
     let principal = verify::prove(token, snapshot, &mut Memo::off(), now, witness)?.principal;
-    let issuer = snapshot.issuer(principal.issuer).ok_or_else(no_issuer)?;
-    verify::check_time(&principal, issuer, now, witness)?;
-    policy::check_audience(&issuer.audiences, &principal, witness)?;
+    let slot = snapshot.issuers.get(principal.issuer.0).ok_or_else(no_issuer)?;
+    verify::check_time(&principal, &slot.issuer, now, witness)?;
+    policy::check_audience(&slot.issuer.audiences, &principal, witness)?;
+    check_standing(&principal, slot, now, witness)?;
     verify::check_unbound(&principal, witness)?;
     Ok(principal)
+}
+
+/// Whether an issuer signed a document, of whatever kind. What the document says is not looked at.
+///
+/// # Errors
+/// The reason for which a token with that signature would be refused.
+pub fn check_signed(document: &Jws<'_>, slot: &IssuerSlot, now: UnixSeconds) -> Result<(), Rejection> {
+    verify::check_document(document.parts(), slot, now)
 }
 
 fn no_issuer() -> Rejection {
@@ -180,10 +192,12 @@ impl<'h, W: Witness> Case<'_, 'h, W> {
         self.remembered = Some(proof.remembered);
         let principal = proof.principal;
         self.principal.get_or_insert_with(|| Arc::clone(&principal));
-        let issuer = self.snapshot.issuer(principal.issuer).ok_or_else(no_issuer)?;
+        let slot = self.snapshot.issuers.get(principal.issuer.0).ok_or_else(no_issuer)?;
+        let issuer = &slot.issuer;
         verify::check_time(&principal, issuer, self.now, self.witness)?;
         policy::check_audience(&issuer.audiences, &principal, self.witness)?;
         requirement.check(&principal, self.witness)?;
+        check_standing(&principal, slot, self.now, self.witness)?;
         verify::check_unbound(&principal, self.witness)?;
         Ok(principal.expires.plus(issuer.leeway))
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::claims::Claims;
 use super::keys::IssuerId;
+use super::revocation::Marks;
 use crate::secret::Secret;
 use crate::time::UnixSeconds;
 
@@ -22,6 +23,8 @@ pub struct Principal {
     pub(super) not_before: Option<UnixSeconds>,
     pub(super) issued_at: Option<UnixSeconds>,
     pub(super) token_id: Option<Box<str>>,
+    /// The key that signed the token: its name, or where it has none what the token calls it.
+    pub(super) kid: Option<Box<str>>,
     pub(super) bound: bool,
     pub(super) claims: Claims,
     /// The token itself: what a memo knows the proof by, and what is proven again for a stream.
@@ -47,6 +50,11 @@ impl Principal {
     /// The token's own id (`jti`), if it has one.
     pub fn token_id(&self) -> Option<&str> {
         self.token_id.as_deref()
+    }
+
+    /// By what the token is found in a list of those that were taken back.
+    pub(super) fn marks(&self) -> Marks<'_> {
+        Marks { token: self.token_id(), subject: &self.subject, issued_at: self.issued_at, key: self.kid.as_deref() }
     }
 
     /// When the token ends, leeway not counted.

@@ -81,13 +81,13 @@ pub(super) fn prove<W: Witness>(
                 expected,
                 checked.map_or_else(
                     |miss| miss.rejection(jws.parts(), algorithms).detail().to_owned(),
-                    |()| "good".to_owned(),
+                    |_| "good".to_owned(),
                 ),
             )
         });
         match checked {
-            Ok(()) => {
-                let principal = Arc::new(principal(id, &slot.issuer, token, jws, witness)?);
+            Ok(key) => {
+                let principal = Arc::new(principal(id, &slot.issuer, token, jws, key, witness)?);
                 memo.remember(asked.into(), Arc::clone(&principal));
                 return Ok(Proof { principal, remembered: false });
             }
@@ -173,8 +173,8 @@ impl Miss {
     }
 }
 
-/// Whether one of the issuer's keys made the signature.
-fn check_signature(token: &Parts<'_>, slot: &IssuerSlot, now: UnixSeconds) -> Result<(), Miss> {
+/// Whether one of the issuer's keys made the signature, and the name of that key.
+fn check_signature<'s>(token: &Parts<'_>, slot: &'s IssuerSlot, now: UnixSeconds) -> Result<Option<&'s str>, Miss> {
     let algorithm = Algorithm::named(token.algorithm()).ok_or(Miss::Algorithm)?;
     if !slot.issuer.algorithms.contains(algorithm) {
         return Err(Miss::Algorithm);
@@ -184,11 +184,17 @@ fn check_signature(token: &Parts<'_>, slot: &IssuerSlot, now: UnixSeconds) -> Re
     let mut miss = if keys.keys().iter().any(|key| named(key.id())) { Miss::Unfit } else { Miss::Kid };
     for key in keys.keys().iter().filter(|key| named(key.id()) && key.algorithms().contains(algorithm)) {
         if key.verifies(algorithm, token.signed(), token.signature()) {
-            return Ok(());
+            return Ok(key.id());
         }
         miss = Miss::Signature;
     }
     Err(miss)
+}
+
+/// Whether one of the issuer's keys signed a document, or why not.
+pub(super) fn check_document(document: &Parts<'_>, slot: &IssuerSlot, now: UnixSeconds) -> Result<(), Rejection> {
+    let checked = check_signature(document, slot, now);
+    checked.map(drop).map_err(|miss| miss.rejection(document, &slot.issuer.algorithms))
 }
 
 fn no_issuer(iss: Option<&str>, issuers: &[IssuerId], snapshot: &Snapshot) -> Rejection {
@@ -206,11 +212,14 @@ fn principal<W: Witness>(
     issuer: &Issuer,
     token: &[u8],
     jws: Jws<'_>,
+    key: Option<&str>,
     witness: &mut W,
 ) -> Result<Principal, Rejection> {
     told(witness, "typ", check_type(issuer, jws.parts()), |_| {
         (issuer.types.words(), jws.parts().typ().map_or_else(|| "none".to_owned(), |typ| format!("{typ:?}")))
     })?;
+    // Not what the token says first: whoever stole a key leaves its name out.
+    let kid = key.or(jws.parts().kid()).map(Box::from);
     let claims = jws.into_claims();
     let expires = claims.date("exp").and_then(|exp| exp.ok_or_else(|| missing("exp")));
     let expires = told_if_bad(witness, "exp", "a number", expires)?;
@@ -239,6 +248,7 @@ fn principal<W: Witness>(
         not_before,
         issued_at,
         token_id: claims.get("jti").and_then(|id| id.as_str()).map(Box::from),
+        kid,
         bound: claims.get("cnf").is_some(),
         claims,
         token: Secret::new(token.to_vec()),

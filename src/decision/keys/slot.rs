@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Issuer, KeySet, Print};
+use crate::decision::revocation::Revocations;
 use crate::time::UnixSeconds;
 
 /// The place of an issuer in the snapshot.
@@ -16,6 +17,7 @@ pub struct IssuerSlot {
     pub issuer: Arc<Issuer>,
     keys: Option<Arc<KeySet>>,
     supply: Supply,
+    revoked: Option<Arc<Revocations>>,
     /// With its keys, and without them.
     stamps: [Stamp; 2],
 }
@@ -60,13 +62,24 @@ impl IssuerSlot {
             print.add(&keys.map(|keys| keys.print).unwrap_or_default());
             Stamp(print.finish())
         };
-        Self { stamps: [stamp(keys.as_deref()), stamp(None)], issuer, keys, supply }
+        Self { stamps: [stamp(keys.as_deref()), stamp(None)], issuer, keys, supply, revoked: None }
+    }
+
+    /// The same issuer, with what is known of the tokens that it took back; `None`: it takes none back.
+    pub fn with_revocations(self, revoked: Option<Arc<Revocations>>) -> Self {
+        Self { revoked, ..self }
+    }
+
+    /// What is known of the tokens that it took back; `None`: it takes none back.
+    pub fn revoked(&self) -> Option<&Arc<Revocations>> {
+        self.revoked.as_ref()
     }
 
     /// The same issuer, later: `keys` are those that are there now, `None` where those of before stay.
     pub fn refreshed(&self, keys: Option<Arc<KeySet>>, fetched: Fetched) -> Self {
         match keys {
-            Some(keys) => Self::supplied(Arc::clone(&self.issuer), Some(keys), Supply::Fetched(fetched)),
+            Some(keys) => Self::supplied(Arc::clone(&self.issuer), Some(keys), Supply::Fetched(fetched))
+                .with_revocations(self.revoked.clone()),
             None => Self { supply: Supply::Fetched(fetched), ..self.clone() },
         }
     }
