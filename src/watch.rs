@@ -27,6 +27,8 @@ const MOST: u64 = 1 << 20;
 pub struct Watch {
     files: Vec<(PathBuf, Look)>,
     read: Instant,
+    /// Whether a change was seen and not told yet: whoever waits may give up before it has come to rest.
+    untold: bool,
 }
 
 /// How a file looks; `None`: it is not there, or may not be read.
@@ -44,13 +46,15 @@ impl Watch {
             let look = Look { stat: stat(&file).await, content: content(&file).await };
             watched.push((file, look));
         }
-        Self { files: watched, read: Instant::now() }
+        Self { files: watched, read: Instant::now(), untold: false }
     }
 
     /// Waits until one of them has changed and come to rest. May be dropped and called again: nothing is missed.
     pub async fn changed(&mut self) {
-        while !self.look().await {
+        self.look().await;
+        while !self.untold {
             sleep(LOOK).await;
+            self.look().await;
         }
         for _ in 0..RESTS {
             sleep(REST).await;
@@ -58,6 +62,7 @@ impl Watch {
                 break;
             }
         }
+        self.untold = false;
     }
 
     /// Looks at all of them; whether one has changed since.
@@ -73,6 +78,7 @@ impl Watch {
             if touched || reads {
                 let content = content(file).await;
                 changed |= content != before.content || (touched && content.is_none());
+                self.untold |= changed;
                 before.content = content;
             }
             before.stat = stat;
@@ -107,6 +113,19 @@ mod tests {
 
     async fn notices(watch: &mut Watch) -> bool {
         tokio::time::timeout(Duration::from_millis(900), watch.changed()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_change_that_nobody_waited_for_to_the_end_is_told_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "a").unwrap();
+        let mut watch = Watch::new([file.clone()]).await;
+        std::fs::write(&file, "b").unwrap();
+        let impatient = tokio::time::timeout(REST / 2, watch.changed()).await;
+        assert!(impatient.is_err(), "it has not come to rest");
+        assert!(notices(&mut watch).await, "it was seen before");
+        assert!(!notices(&mut watch).await, "it was told");
     }
 
     #[tokio::test]
