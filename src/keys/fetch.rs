@@ -4,17 +4,20 @@
 //! since an answer may say whose tokens are good. No proxy of the environment is asked.
 
 mod freshness;
+mod repeated;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
-use http::{HeaderMap, StatusCode};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, USER_AGENT};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
+
+pub use repeated::{Found, Repeated, Tag};
 
 use super::address::Address;
 use crate::upstream::{TlsClient, TlsSettings, dial};
@@ -87,30 +90,44 @@ pub async fn get(request: &Request) -> Result<Fetched, FetchError> {
 }
 
 async fn whole(request: &Request) -> Result<Fetched, FetchError> {
-    let to = &request.to;
-    let tls = match to.secure {
+    let tls = match request.to.secure {
         true => Some(client(request.ca.clone()).await?),
         false => None,
     };
-    let stream = dial(&to.host, to.port, tls.as_ref(), request.timeout).await.map_err(FetchError::Unreachable)?;
+    exchange(request, tls.as_ref(), None).await.map(|(fetched, _)| fetched)
+}
+
+/// One exchange over a connection of its own. `known` is the tag of a body that need not be sent again. The tag of the
+/// answer comes with it.
+async fn exchange(
+    request: &Request,
+    tls: Option<&TlsClient>,
+    known: Option<&HeaderValue>,
+) -> Result<(Fetched, Option<HeaderValue>), FetchError> {
+    let to = &request.to;
+    let stream = dial(&to.host, to.port, tls, request.timeout).await.map_err(FetchError::Unreachable)?;
     let handshake = http1::Builder::new().max_buf_size(HEAD).handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(broken)?;
     let exchange = async {
-        let asked = http::Request::get(&*to.target)
+        let mut asked = http::Request::get(&*to.target)
             .header(HOST, &*to.authority)
             .header(ACCEPT, request.media.join(", "))
             .header(USER_AGENT, concat!("waxseal/", env!("CARGO_PKG_VERSION")))
             .body(Empty::<Bytes>::new())
             .map_err(|error| FetchError::Unreachable(error.to_string()))?;
+        if let Some(known) = known {
+            asked.headers_mut().insert(IF_NONE_MATCH, known.clone());
+        }
         let answer = sender.send_request(asked).await.map_err(broken)?;
         check(answer.status(), answer.headers(), request)?;
         let fresh = freshness::of(answer.headers());
+        let tag = answer.headers().get(ETAG).cloned();
         let body = Limited::new(answer.into_body(), request.most).collect().await;
         let body = body.map_err(|error| match error.is::<LengthLimitError>() {
             true => FetchError::Large(request.most),
             false => FetchError::Broken(error.to_string()),
         })?;
-        Ok(Fetched { body: body.to_bytes(), fresh })
+        Ok((Fetched { body: body.to_bytes(), fresh }, tag))
     };
     // The connection is what moves the bytes. When it ends, what the exchange still holds of them goes on.
     let moved = async {
@@ -148,7 +165,7 @@ fn check(status: StatusCode, headers: &HeaderMap, request: &Request) -> Result<(
             return Err(FetchError::Media(format!("{told:?}"), usual));
         }
     }
-    let plain = |coding: &http::HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    let plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
     if headers.get_all(CONTENT_ENCODING).iter().any(|coding| !plain(coding)) {
         return Err(FetchError::Coded);
     }
