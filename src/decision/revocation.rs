@@ -78,6 +78,11 @@ impl Revocations {
         Self { place, missing, list: None, until: None }
     }
 
+    /// Whether only a running program can have the list.
+    pub fn is_elsewhere(&self) -> bool {
+        self.list.is_none() && matches!(self.place, Place::Url(_))
+    }
+
     /// The list, as far as it may be gone by now.
     pub fn list(&self, now: UnixSeconds) -> Option<&List> {
         let own = self.list.as_deref()?;

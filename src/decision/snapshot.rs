@@ -1,10 +1,12 @@
 //! All that a decision reads, immutable.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::forwarding::HeaderRules;
 use super::keys::{Issuer, IssuerId, IssuerSlot};
 use super::origin::OriginPattern;
+use super::revocation::Revocations;
 use super::route::RouteTable;
 
 /// Routes, issuers and keys as they are at one moment. A change makes a new one.
@@ -26,5 +28,19 @@ impl Snapshot {
     /// The issuer of that place.
     pub fn issuer(&self, id: IssuerId) -> Option<&Issuer> {
         self.issuers.get(id.0).map(|slot| &*slot.issuer)
+    }
+
+    /// The same without what is known of revoked tokens where `disregard` says so; for whoever judges offline, where a
+    /// list that only a running program has would refuse every token.
+    pub fn disregarding(&self, disregard: impl Fn(&Revocations) -> bool) -> Cow<'_, Self> {
+        let goes = |slot: &IssuerSlot| slot.revoked().is_some_and(|revoked| disregard(revoked));
+        if !self.issuers.iter().any(goes) {
+            return Cow::Borrowed(self);
+        }
+        let mut changed = self.clone();
+        for slot in changed.issuers.iter_mut().filter(|slot| goes(slot)) {
+            *slot = slot.clone().with_revocations(None);
+        }
+        Cow::Owned(changed)
     }
 }

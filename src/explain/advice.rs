@@ -33,7 +33,7 @@ pub(super) fn advice(code: Code) -> &'static str {
         Code::AudienceMismatch => {
             "the token was issued for another service (an ID token?); `audience` says for which it must be"
         }
-        Code::TokenRevoked => "the token was taken back; get a new one",
+        Code::TokenRevoked => "the token was taken back (`revoked` of the issuer); get a new one",
         Code::ProofInvalid => "the token is bound to a key and must not be used as a plain Bearer token",
         Code::ScopeInsufficient => "the token lacks a scope; ask the issuer for one that has it",
         Code::ClaimMismatch => {
@@ -45,8 +45,8 @@ pub(super) fn advice(code: Code) -> &'static str {
         Code::MethodRefused => "CONNECT and TRACE are never served",
         Code::RateExceeded => "wait, or raise `rate` of the route",
         Code::KeysUnavailable => {
-            "the keys of an issuer are not there: /readyz of a running waxseal says why; \
-             explain fetches none, and looks on the `shelf` alone"
+            "the keys of an issuer, or its list of revoked tokens, are not there: /readyz of a running waxseal says \
+             which and why; explain fetches nothing, and looks for keys on the `shelf` alone"
         }
         Code::BodyTooLarge => "send less, or raise `body_size` of the route or in [limits]",
         Code::HeadersTooLarge => "send fewer or shorter headers, or raise `header_size` or `headers` in [limits]",

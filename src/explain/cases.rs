@@ -1,8 +1,6 @@
 //! The cases that a config keeps: each is judged as a request would be, and must come out as it says.
 
-use std::borrow::Cow;
-
-use super::stand_in::StandIns;
+use super::stand_in::{StandIns, known};
 use super::{Explanation, explain_by};
 use crate::config::{Case, Config, Diagnostic, Expect, Report};
 use crate::telemetry::Outcome as Verdict;
@@ -46,7 +44,7 @@ pub fn check(config: &Config, now: UnixSeconds) -> Result<(), Report> {
 fn one(case: &Case, keys: &StandIns, config: &Config, now: UnixSeconds) -> Outcome {
     let now = case.at.unwrap_or(now);
     let mut asked = case.asked.clone();
-    let mut snapshot = Cow::Borrowed(&config.snapshot);
+    let mut snapshot = known(config);
     if let Some((issuer, claims)) = &case.token {
         let Some(rules) = config.snapshot.issuer(*issuer) else { return unplayed(case, "its issuer is not there") };
         match keys.sign(*issuer, rules, claims, now) {

@@ -12,6 +12,7 @@ use super::{Principal, Step, advice, principal, step};
 use crate::config::Config;
 use crate::decision::examine;
 use crate::decision::jws::Jws;
+use crate::decision::revocation::Revocations;
 use crate::decision::witness::Record;
 use crate::secret::Secret;
 use crate::telemetry::treacherous::visible;
@@ -64,7 +65,8 @@ pub fn inspect(config: &Config, token: &Secret<String>, now: UnixSeconds) -> Ins
     let bytes = token.expose().as_bytes();
     let read = Jws::parse(bytes).ok();
     let mut record = Record::default();
-    let examined = examine(&mut record, bytes, &config.snapshot, now);
+    let snapshot = config.snapshot.disregarding(Revocations::is_elsewhere);
+    let examined = examine(&mut record, bytes, &snapshot, now);
     let taken = examined.as_ref().ok();
     let leeway = taken.and_then(|own| config.snapshot.issuer(own.issuer_id())).map_or(0.0, |issuer| issuer.leeway);
     let ends = taken.map(|own| own.expires().plus(leeway));

@@ -36,6 +36,7 @@ use crate::decision::path::SLASH_AS_LETTER;
 use crate::decision::policy::Policy;
 use crate::decision::principal::Principal as Proven;
 use crate::decision::rejection::{Code, Rejection};
+use crate::decision::revocation::Revocations;
 use crate::decision::route::{Candidate, Held, Mode, Route as OwnRoute, RouteId, Under};
 use crate::decision::snapshot::Snapshot;
 use crate::decision::verdict::{Permit, Verdict};
@@ -49,9 +50,10 @@ const FRESH_ID: &str = "(a fresh id)";
 /// The schemes of credentials that may be told; any other word may be the credential itself.
 const SCHEMES: [&str; 4] = ["Bearer", "Basic", "Digest", "Negotiate"];
 
-/// Judges a request as the proxy would at that moment, and says why.
+/// Judges a request as the proxy would at that moment, and says why. Tokens that a list behind a URL takes back are not
+/// known here.
 pub fn explain(config: &Config, asked: &Asked, now: UnixSeconds) -> Explanation {
-    explain_by(config, &config.snapshot, asked, now)
+    explain_by(config, &config.snapshot.disregarding(Revocations::is_elsewhere), asked, now)
 }
 
 /// The same by another snapshot than the config's own.

@@ -18,6 +18,11 @@ use crate::time::UnixSeconds;
 /// How long a token of a case lives where it does not say and its issuer permits it.
 const LIFETIME: f64 = 3600.0;
 
+/// What cases are judged by: a list of revoked tokens that is not at hand says nothing about whether the rules are right.
+pub(super) fn known(config: &Config) -> Cow<'_, Snapshot> {
+    config.snapshot.disregarding(|revoked| revoked.list.is_none())
+}
+
 /// A key for every issuer that can sign.
 pub(super) struct StandIns {
     signers: Vec<Signing>,
@@ -39,7 +44,8 @@ impl StandIns {
                 Err(SignError::PublicKey(_)) => {
                     let (signer, public) = Signer::stand_in(&slot.issuer)?;
                     let issuer = Issuer { algorithms: public.algorithms(), ..Issuer::clone(&slot.issuer) };
-                    let slot = IssuerSlot::new(Arc::new(issuer), Arc::new(KeySet::new(vec![public])));
+                    let slot = IssuerSlot::new(Arc::new(issuer), Arc::new(KeySet::new(vec![public])))
+                        .with_revocations(slot.revoked().cloned());
                     Signing { signer, stand_in: Some(slot) }
                 }
                 signer => Signing { signer: signer?, stand_in: None },
@@ -51,7 +57,7 @@ impl StandIns {
     /// What the tokens of that issuer are judged by.
     pub(super) fn snapshot<'c>(&self, config: &'c Config, issuer: IssuerId) -> Cow<'c, Snapshot> {
         let stand_in = self.signers.get(issuer.0).and_then(|signing| signing.stand_in.clone());
-        let mut snapshot = Cow::Borrowed(&config.snapshot);
+        let mut snapshot = known(config);
         if let Some(stand_in) = stand_in
             && let Some(slot) = snapshot.to_mut().issuers.get_mut(issuer.0)
         {
