@@ -23,6 +23,7 @@ use crate::decision::rejection::Code;
 use crate::decision::route::Mode;
 use crate::decision::snapshot::Snapshot;
 use crate::gate::Gate;
+use crate::keys::revoked::Revokers;
 use crate::keys::{self, Courier, Errands, Keeper};
 use crate::live::{Epoch, Publisher};
 use crate::net::{self, ConnInfo, Drain, DrainSettings, Hooks, Listen, ListenError, Peer, Signal, Workers};
@@ -99,6 +100,7 @@ pub struct App {
     collector: Collector,
     log: AccessLog,
     keeper: Keeper,
+    revokers: Revokers,
     errands: Errands,
     /// Where keys go, and what is told of them.
     key_hooks: keys::Hooks,
@@ -137,6 +139,9 @@ impl App {
         let (courier, errands) = Courier::new(supply::patience(&config.issuers));
         let publisher = Publisher::new(first_epoch(config.upstreams, config.snapshot, config.proxy, &metrics)?);
         let live = publisher.live();
+        let publisher = Rc::new(RefCell::new(publisher));
+        let revokers = supply::revokers(&publisher, clock.clone(), &metrics, &readiness);
+        revokers.replace(&config.issuers, &mut live.epoch().snapshot.issuers.clone());
         let (reports, collector, book) = report::open(clock.now());
         let in_force = live.clone();
         let asked = Admin {
@@ -163,7 +168,7 @@ impl App {
                 service_fn(move |request| Box::pin(Rc::clone(&proxy).answer(Arc::clone(&conn), request)))
             }
         };
-        let key_hooks = supply::hooks(Rc::new(RefCell::new(publisher)), readiness.clone(), awaited);
+        let key_hooks = supply::hooks(publisher, readiness.clone(), awaited);
         let workers = net::start(bound, &config.net, &drain.signal(), hooks, make_worker)?;
         Ok(Self {
             addresses,
@@ -178,6 +183,7 @@ impl App {
             collector,
             log,
             keeper,
+            revokers,
             errands,
             key_hooks,
         })
@@ -211,6 +217,7 @@ impl App {
             std::future::pending::<()>().await;
         };
         let kept = self.keeper.run(self.errands, self.key_hooks, |plan| async move { plan.bring().await });
+        let revoked = self.revokers.run();
         let stop = async {
             loop {
                 match signals().await {
@@ -242,6 +249,7 @@ impl App {
             () = stop => Ok(()),
             () = fronts => Ok(()),
             () = kept => Ok(()),
+            () = revoked => Ok(()),
         };
         self.log.close(LOG_CLOSE);
         ended

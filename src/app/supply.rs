@@ -3,13 +3,16 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::admin::health::{Latch, Readiness};
 use crate::decision::keys::IssuerSlot;
+use crate::keys::revoked::{Around, Revokers};
 use crate::keys::{Hooks, Settings};
 use crate::live::Publisher;
-use crate::time::UnixSeconds;
+use crate::telemetry::metrics::Metrics;
+use crate::time::{Clock, UnixSeconds};
 
 /// How much longer a request waits for keys than a fetch may take.
 const BEYOND_FETCH: Duration = Duration::from_secs(1);
@@ -47,6 +50,35 @@ pub(super) fn hooks<F: 'static>(
             }
         }),
     }
+}
+
+/// Whoever keeps the lists of revoked tokens, and puts them in force.
+pub(super) fn revokers<F: 'static>(
+    publisher: &Rc<RefCell<Publisher<F>>>,
+    clock: Clock,
+    metrics: &Arc<Metrics>,
+    readiness: &Readiness,
+) -> Revokers {
+    let (publisher, live, readiness) = (Rc::clone(publisher), publisher.borrow().live(), readiness.clone());
+    Revokers::new(Around {
+        clock,
+        metrics: Arc::clone(metrics),
+        slot: Box::new(move |issuer| {
+            let epoch = live.epoch();
+            epoch.snapshot.issuers.iter().find(|slot| &*slot.issuer.name == issuer).cloned()
+        }),
+        amend: Box::new(move |issuer, known| {
+            let change = |slot: &IssuerSlot| slot.clone().with_revocations(Some(known));
+            publisher.borrow_mut().amend(issuer, change);
+        }),
+        warn: Box::new(move |issuer, told| {
+            let key = format!("revoked of {issuer}");
+            match told {
+                Some(text) => readiness.warn(&key, text),
+                None => readiness.clear(&key),
+            }
+        }),
+    })
 }
 
 fn words(issuer: &str) -> String {

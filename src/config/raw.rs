@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use toml::de::DeTable;
 
 pub(super) use front::{Answers, Cors, Forwarded, Preflight, Reason};
-pub(super) use issuer::{Encoding, Issuer, Pem};
+pub(super) use issuer::{Encoding, Issuer, Pem, Revoked};
 pub(super) use rate::{PerWord, Rate};
 pub(super) use route::{Access, Authorization, Forward, ModeWord, Route, Routes};
 pub(super) use server::{Admin, ClientAuth, Drain, Limits, Log, Memo, Paths, Tls, TlsVersion};

@@ -116,7 +116,7 @@ impl<'a, 'i, 'n, 't> Table<'a, 'i, 'n, 't> {
     fn kind(&self) -> &str {
         let last = self.name.rsplit('.').next().unwrap_or_default();
         match last {
-            "upstream" | "forward" | "jwks" => last,
+            "upstream" | "forward" | "jwks" | "revoked" => last,
             _ if self.secretive => "secret",
             _ => self.name.split(['.', ' ']).next().unwrap_or_default(),
         }

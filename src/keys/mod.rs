@@ -7,6 +7,7 @@ pub mod fetch;
 mod jwks;
 mod keeper;
 mod plan;
+pub mod revoked;
 mod shelf;
 mod sign;
 mod source;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub issuer: Issuer,
     /// Where its keys come from.
     pub source: KeySource,
+    /// Where the list of tokens is that it took back; `None`: there is none.
+    pub revoked: Option<revoked::Settings>,
 }
 
 /// Where keys come from, what was read already in hand.

@@ -34,6 +34,7 @@ pub struct Metrics {
     routes: Named<RouteMeters>,
     upstreams: Named<UpstreamMeters>,
     issuers: Named<KeyMeters>,
+    lists: Named<ListMeters>,
     workers: Mutex<Vec<Arc<WorkerMeters>>>,
     unrouted: Arc<RouteMeters>,
     downstream: Arc<Gauge>,
@@ -54,6 +55,7 @@ impl Metrics {
             routes,
             upstreams: Named::default(),
             issuers: Named::default(),
+            lists: Named::default(),
             workers: Mutex::default(),
             unrouted,
             downstream: Arc::default(),
@@ -83,6 +85,11 @@ impl Metrics {
     /// The counters of the keys of this issuer. Takes a lock: once an epoch.
     pub fn issuer(&self, name: &str) -> Arc<KeyMeters> {
         self.issuers.named(name)
+    }
+
+    /// The counters of the list of revoked tokens of this issuer. Takes a lock: once an epoch.
+    pub fn list(&self, name: &str) -> Arc<ListMeters> {
+        self.lists.named(name)
     }
 
     /// Counters that one worker has to itself; call once a worker.
@@ -282,6 +289,23 @@ impl Default for KeyMeters {
     }
 }
 
+/// The counters of the list of tokens that one issuer took back.
+#[derive(Debug, Default)]
+pub struct ListMeters {
+    good: Count,
+    failed: Count,
+}
+
+impl ListMeters {
+    /// Counts a look at where the list comes from.
+    pub fn load(&self, outcome: FetchOutcome) {
+        match outcome {
+            FetchOutcome::Good => self.good.add(),
+            FetchOutcome::Failed => self.failed.add(),
+        }
+    }
+}
+
 /// How an attempt to reload ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReloadOutcome {
@@ -291,10 +315,10 @@ pub enum ReloadOutcome {
     Refused,
 }
 
-/// How a fetch of keys ended.
+/// How a fetch of keys, or of a list of revoked tokens, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FetchOutcome {
-    /// It brought a key set, or word that the old one still holds.
+    /// It brought a key set or a list, or word that the old one still holds.
     Good,
     /// It brought nothing of use.
     Failed,

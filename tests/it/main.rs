@@ -39,6 +39,7 @@ mod puzzles;
 mod rates;
 mod refusals;
 mod reports;
+mod revocation;
 mod secrets;
 #[allow(dead_code, reason = "shared with the differential tests, which use more of it")]
 #[path = "../differential/servers/start.rs"]

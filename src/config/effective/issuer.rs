@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::super::raw::{Encoding, Issuer as RawIssuer, Pem};
 use super::super::{Config, raw};
 use super::{Gathered, HIDDEN, Origin, Section, Table, source, time, word};
+use crate::decision::revocation::Missing;
 use crate::keys::{Origin as KeyOrigin, Plan, Settings};
 
 /// All issuers, in the order of the file.
@@ -17,6 +18,7 @@ pub(super) fn issuers(config: &Config, file: &raw::File, all: &mut Gathered<'_>)
             let mut section = all.of(Table::Issuer(name.value.clone()));
             keys(raw, settings.plan(), &mut section);
             rules(settings, raw, &mut section);
+            revoked(raw, &mut section);
         }
     }
 }
@@ -83,4 +85,21 @@ fn rules(settings: &Settings, raw: &RawIssuer, section: &mut Section<'_, '_>) {
     let names = issuer.types.names.iter().map(|name| &**name);
     let types: Vec<_> = issuer.types.absent.then_some("").into_iter().chain(names).collect();
     section.add("types", &raw.types, types);
+}
+
+/// Where the list of tokens is that it took back.
+fn revoked(raw: &RawIssuer, section: &mut Section<'_, '_>) {
+    let value = raw.revoked.get().map(|revoked| {
+        let (key, from) = match (revoked.file.get(), revoked.url.get()) {
+            (Some(file), _) => ("file", file.clone()),
+            (None, url) => ("url", url.map(|url| without_query(url)).unwrap_or_default()),
+        };
+        json!({ key: from, "missing": word(revoked.missing.or(Missing::default())) })
+    });
+    section.maybe("revoked", &raw.revoked, value, "no token is revoked");
+}
+
+/// A URL without its query, in which some services want a password.
+fn without_query(url: &str) -> String {
+    url.split_once('?').map_or_else(|| url.to_owned(), |(url, _)| format!("{url}?{HIDDEN}"))
 }

@@ -10,6 +10,7 @@ use super::super::quantity::Time;
 use super::super::reader::{Choice, Field, List, Many, Node, Read, Table, words};
 use super::super::source::Source;
 use crate::decision::keys::Algorithm;
+use crate::decision::revocation::Missing;
 use crate::secret::Secret;
 
 /// One issuer. Its keys come from exactly one of `secret`, `pem`, `jwks` and `discovery`.
@@ -75,6 +76,9 @@ pub(crate) struct Issuer {
     pub(crate) stale: Field<Time>,
     /// Whether keys are fetched by `http://` from beyond this machine. Default false.
     pub(crate) insecure_http: Field<bool>,
+    /// Tokens that were taken back: `{ file = "…" }` or `{ url = "…" }`, and what holds while that is `missing`.
+    #[schemars(extend("examples" = [{ "file": "/run/waxseal/revoked.jsonl" }]))]
+    pub(crate) revoked: Field<Revoked>,
 }
 
 /// The schema of algorithms: by name, one or several.
@@ -163,6 +167,35 @@ impl Read for Jwks {
     }
 }
 
+/// Where a list of revoked tokens is: a deny list or a Token Status List, told apart by what is in it.
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(extend("oneOf" = [{ "required": ["file"] }, { "required": ["url"] }]))]
+pub(crate) struct Revoked {
+    /// The path of a file. Exactly one of `file` and `url` is there.
+    pub(crate) file: Field<String>,
+    /// Where it is fetched from, again and again: `https://`, or `http://` on this machine.
+    pub(crate) url: Field<String>,
+    /// `"closed"`: while the list cannot be had, tokens are refused. `"open"`: none counts as revoked. Default `"closed"`.
+    #[schemars(schema_with = "words::<Missing>")]
+    pub(crate) missing: Field<Missing>,
+}
+
+impl Read for Revoked {
+    fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
+        if node.value.is_str() {
+            return node.unexpected("`{ file = \"…\" }`", notes);
+        }
+        let mut table = Table::open(node, notes)?;
+        let revoked = Self { file: table.take("file"), url: table.take("url"), missing: table.take("missing") };
+        table.close();
+        Some(revoked)
+    }
+}
+
+impl Choice for Missing {
+    const WORDS: &'static [(&'static str, Self)] = &[("closed", Self::Closed), ("open", Self::Open)];
+}
+
 impl Read for Issuer {
     fn read(node: &Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Self> {
         let later_source = node.value.get("introspection").is_some();
@@ -191,8 +224,9 @@ impl Read for Issuer {
             shelf: table.take("shelf"),
             stale: table.take("stale"),
             insecure_http: table.take("insecure_http"),
+            revoked: table.take("revoked"),
         };
-        table.later(&["introspection", "revoked"]);
+        table.later(&["introspection"]);
         table.close();
         if later_source && issuer.jwks.is_absent() {
             // Its key source was complained of; that there is none must not be said as well.

@@ -1,6 +1,7 @@
 //! `[issuer.NAME]`: rules, and keys loaded from where the file says they are.
 
 mod fetched;
+mod revoked;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -101,7 +102,8 @@ impl Case<'_> {
                 IssuerSlot::new(Arc::new(issuer.clone()), Arc::new(loaded.keys))
             }
         };
-        Some((Settings { issuer, source: source.value }, slot))
+        let (revoked, slot) = revoked::revoked(&self.raw.revoked, &self.key("revoked"), slot, cx);
+        Some((Settings { issuer, source: source.value, revoked }, slot))
     }
 
     fn warn_of_openness(&self, notes: &mut Notes<'_>) {

@@ -180,7 +180,12 @@ fn issuers() {
         ("discovery = false", 2, "nothing says then where its keys are"),
         ("pem = 'public.pem'\nshelf = 'x'", 3, "`shelf` belongs to keys that are fetched"),
         ("introspection = { url = 'x' }", 2, "not in this version yet"),
-        ("secret = { file = 'key' }\nrevoked = { file = 'x' }", 3, "not in this version yet"),
+        ("secret = { file = 'key' }\nrevoked = 'x'", 3, "expected `{ file"),
+        ("secret = { file = 'key' }\nrevoked = {}", 3, "nothing says where the list is"),
+        ("secret = { file = 'key' }\nrevoked = { file = 'x', url = 'https://i' }", 3, "`url` beside `file`"),
+        ("secret = { file = 'key' }\nrevoked = { url = 'http://i/' }", 3, "http:// beyond this machine"),
+        ("secret = { file = 'key' }\nrevoked = { fiel = 'x' }", 3, "did you mean \"file\"?"),
+        ("secret = { file = 'key' }\nrevoked = { file = 'x', missing = 'shut' }", 3, "expected \"closed\" or \"open\""),
         ("secret = { file = 'key' }\nstale = '1d'", 3, "`stale` belongs to keys that are fetched"),
         ("secret = { file = 'key' }\nleway = '1s'", 3, "did you mean \"leeway\"?"),
     ] {

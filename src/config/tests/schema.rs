@@ -103,7 +103,8 @@ fn documented(schema: &Value) -> BTreeMap<(String, String), Value> {
     let table = |property: &Value| -> Option<Value> {
         let name = property["$ref"].as_str()?.strip_prefix("#/$defs/")?;
         // Values that happen to be tables are told in one row.
-        let leaf = ["Source", "Jwks", "Upstream", "Duration", "Size", "Expected", "Claims", "Moment"].contains(&name);
+        let leaf = ["Source", "Jwks", "Revoked", "Upstream", "Duration", "Size", "Expected", "Claims", "Moment"]
+            .contains(&name);
         (!leaf).then(|| schema["$defs"][name].clone())
     };
     let mut found = BTreeMap::new();

@@ -21,6 +21,7 @@ pub(super) fn shipped(desk: &Desk) -> String {
         std::fs::create_dir_all(target.parent().unwrap()).unwrap();
         std::fs::copy(desk.path(file), target).unwrap();
     }
+    std::fs::write(desk.path("run/hotwax/revoked.jsonl"), "").unwrap();
     text.replace("/run/secrets", desk.path("run").to_str().unwrap())
 }
 

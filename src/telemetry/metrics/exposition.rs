@@ -47,6 +47,7 @@ impl Collector for Scrape {
         connections(&mut encoder, metrics)?;
         config(&mut encoder, metrics)?;
         keys(&mut encoder, metrics)?;
+        lists(&mut encoder, metrics)?;
         log(&mut encoder, metrics)?;
         process_figures(&mut encoder, &process::Figures::read())
     }
@@ -161,6 +162,16 @@ fn keys(encoder: &mut DescriptorEncoder<'_>, metrics: &Metrics) -> fmt::Result {
     for (name, keys) in &issuers {
         count(&mut family, &[("issuer", name.as_ref()), ("outcome", "good")], keys.good.value())?;
         count(&mut family, &[("issuer", name.as_ref()), ("outcome", "failed")], keys.failed.value())?;
+    }
+    Ok(())
+}
+
+fn lists(encoder: &mut DescriptorEncoder<'_>, metrics: &Metrics) -> fmt::Result {
+    let help = "Loads of lists of revoked tokens by issuer and outcome (good, failed)";
+    let mut family = encoder.encode_descriptor("waxseal_revoked_load", help, None, MetricType::Counter)?;
+    for (name, list) in metrics.lists.all() {
+        count(&mut family, &[("issuer", name.as_ref()), ("outcome", "good")], list.good.value())?;
+        count(&mut family, &[("issuer", name.as_ref()), ("outcome", "failed")], list.failed.value())?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod clock;
 mod issuer;
 mod load;
+mod revocation;
 
 use std::time::Duration;
 
