@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::client::ask;
 use crate::harness::{Sidecar, eventually};
+use crate::program::{Program, folder_with};
 use crate::tokens::{SECRET, bearer, now};
 use crate::upstream::{Answer, Upstream};
 
@@ -208,4 +209,44 @@ fn a_status_list_behind_a_url_is_taken_from_its_issuer_alone() {
         eventually(words, || readyz(&sidecar).contains(words).then_some(()));
         assert_eq!(judged(&sidecar, &token(2)), "token_revoked", "{words}");
     }
+}
+
+#[test]
+fn ten_million_statuses_take_at_most_16_mib_of_a_running_program() {
+    const TOKENS: usize = 10_000_000;
+    let (folder, config) = folder_with(&format!(
+        "listen = \"127.0.0.1:0\"\nupstream = \"http://127.0.0.1:1\"\nunmatched = \"deny\"\n\
+         [admin]\nlisten = \"127.0.0.1:0\"\n\
+         [issuer.own]\nsecret = {{ text = \"{SECRET}\" }}\nrevoked = {{ file = \"list\" }}\n[[route]]\npath = \"/x\"\n"
+    ));
+    let list = folder.path().join("list");
+    put(&list, "");
+    let mut program = Program::start(&["run", "--config", config.to_str().unwrap()], folder.path());
+    let (address, admin) = program.addresses();
+    // The allocator gives memory back while it is used, not while everything is quiet.
+    let resident = || {
+        ask(admin, "GET", "/metrics", &[], "");
+        assert_eq!(ask(address, "GET", "/y", &[], "").status, 404);
+        program.kilobytes("VmRSS")
+    };
+    let before = (0..50).map(|_| resident()).max().unwrap();
+    let mut statuses = vec![0; TOKENS];
+    aws_lc_rs::rand::fill(&mut statuses).unwrap();
+    let claims = json!({
+        "sub": "list",
+        "iat": now(),
+        "status_list": { "bits": 8, "lst": URL_SAFE_NO_PAD.encode(compress_to_vec_zlib(&statuses, 1)) },
+    });
+    let header = Header { typ: Some("statuslist+jwt".to_owned()), ..Header::new(Algorithm::HS512) };
+    put(&list, &jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap());
+    eventually("the list", || program.err().contains("the status of 10000000 tokens").then_some(()));
+    let mut grown = 0;
+    for _ in 0..500 {
+        grown = resident().saturating_sub(before);
+        if grown <= 16 << 10 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("it grew by {grown} KiB");
 }
