@@ -8,10 +8,10 @@ use crate::time::UnixSeconds;
 /// What a line must hold.
 const EXPECTED: &str = "expected one of `jti`, `sub` (with `before`) and `kid`, each text, and `exp`";
 
-/// The entries of all lines. Empty lines say nothing.
-pub(super) fn entries(text: &str) -> Result<Vec<Entry>, ListError> {
+/// The entries of all lines, one after the other, since there may be a million of them. Empty lines say nothing.
+pub(super) fn entries(text: &str) -> impl Iterator<Item = Result<Entry, ListError>> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines.map(|(at, line)| entry(line).map_err(|problem| ListError::Line { line: at + 1, problem })).collect()
+    lines.map(|(at, line)| entry(line).map_err(|problem| ListError::Line { line: at + 1, problem }))
 }
 
 fn entry(line: &str) -> Result<Entry, &'static str> {
@@ -42,6 +42,10 @@ fn entry(line: &str) -> Result<Entry, &'static str> {
 mod tests {
     use super::*;
 
+    fn all(text: &str) -> Result<Vec<Entry>, ListError> {
+        entries(text).collect()
+    }
+
     #[test]
     fn each_kind_of_line_is_read() {
         let text = "{\"jti\":\"a\",\"exp\":10}\r\n\n  {\"sub\":\"s\",\"before\":5.5,\"exp\":10}\n{\"kid\":\"k\"}";
@@ -51,8 +55,8 @@ mod tests {
             Entry { mark: Mark::Subject { subject: "s".into(), before: at(5.5) }, expires: Some(at(10.0)) },
             Entry { mark: Mark::Key("k".into()), expires: None },
         ];
-        assert_eq!(entries(text).unwrap(), expected);
-        assert!(entries("").unwrap().is_empty() && entries(" \n\n").unwrap().is_empty());
+        assert_eq!(all(text).unwrap(), expected);
+        assert!(all("").unwrap().is_empty() && all(" \n\n").unwrap().is_empty());
     }
 
     #[test]
@@ -76,7 +80,7 @@ mod tests {
             "{\"jti\":\"a\"} # why",
             "# why",
         ] {
-            let error = entries(&format!("{{\"jti\":\"b\"}}\n\n{line}\n{{\"jti\":\"c\"}}\n")).unwrap_err();
+            let error = all(&format!("{{\"jti\":\"b\"}}\n\n{line}\n{{\"jti\":\"c\"}}\n")).unwrap_err();
             assert!(matches!(error, ListError::Line { line: 3, .. }), "{line}: {error}");
         }
     }

@@ -64,8 +64,10 @@ impl Reader {
         if is_token(trimmed) {
             return token::read(trimmed, self).map(List::Status);
         }
-        let entries = lines::entries(text)?;
-        Ok(List::Deny(DenyList::new(entries, self.slot.issuer.leeway, self.now)))
+        let mut broken = None;
+        let good = lines::entries(text).map_while(|entry| entry.map_err(|error| broken = Some(error)).ok());
+        let list = DenyList::new(good, self.slot.issuer.leeway, self.now);
+        broken.map_or(Ok(List::Deny(list)), Err)
     }
 }
 
