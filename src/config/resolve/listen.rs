@@ -9,6 +9,9 @@ use super::super::reader::{At, Field};
 use super::Context;
 use crate::net::{Listen, TlsSettings};
 
+/// What is longer is no scheme that anybody knows (RFC 3986 section 3.1 sets no limit).
+const LONGEST_SCHEME: usize = 16;
+
 /// The addresses to listen at.
 pub(super) fn listen(file: &File, cx: &mut Context<'_, '_>) -> Vec<Listen> {
     let mut found: Vec<Listen> = Vec::new();
@@ -44,7 +47,11 @@ fn one(text: &str, cx: &Context<'_, '_>) -> Result<Listen, (String, String)> {
         Some(("http", rest)) => return Err((String::from("cleartext has no scheme here"), format!("write {rest:?}"))),
         Some((scheme, _)) => {
             let advice = "write \"host:port\", \"[v6]:port\", \"unix:/path\" or \"https://host:port\"";
-            return Err((format!("unknown scheme {scheme:?}"), advice.to_owned()));
+            // What has no form of a scheme may be a text that swallowed the lines below it, and a secret with them.
+            let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+            let plain = scheme.len() <= LONGEST_SCHEME && scheme.bytes().all(letter);
+            let problem = if plain { format!("unknown scheme {scheme:?}") } else { String::from("unknown scheme") };
+            return Err((problem, advice.to_owned()));
         }
     };
     address(rest, &everywhere).map(|address| Listen::Tcp { address, tls })
