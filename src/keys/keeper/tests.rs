@@ -115,7 +115,7 @@ fn settings(name: &str, shelf: Option<&Path>) -> Settings {
         shelf: shelf.map(Path::to_owned),
         insecure: false,
     };
-    Settings { issuer: issuer(name), source: KeySource::Fetched(Box::new(plan)) }
+    Settings { issuer: issuer(name), source: KeySource::Fetched(Box::new(plan)), revoked: None }
 }
 
 /// A clock that goes with the played time.
