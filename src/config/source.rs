@@ -85,10 +85,10 @@ impl JsonSchema for Source {
 }
 
 /// What is told where the content of a file stands in place of its name; that must not be told.
-const CONTENT: &str = "this is the content of a file, not its name";
+pub(super) const CONTENT: &str = "this is the content of a file, not its name";
 
 /// Whether a name is no name but what stands in a PEM file, maybe a private key.
-fn is_content(path: &str) -> bool {
+pub(super) fn is_content(path: &str) -> bool {
     path.contains("-----BEGIN") || path.contains(['\n', '\r'])
 }
 

@@ -181,6 +181,7 @@ fn issuers() {
         ("pem = 'public.pem'\nshelf = 'x'", 3, "`shelf` belongs to keys that are fetched"),
         ("introspection = { url = 'x' }", 2, "not in this version yet"),
         ("secret = { file = 'key' }\nrevoked = 'x'", 3, "expected `{ file"),
+        ("secret = { file = 'key' }\nrevoked = { file = \"a\\nswordfish\" }", 3, "this is the content of a file"),
         ("secret = { file = 'key' }\nrevoked = {}", 3, "nothing says where the list is"),
         ("secret = { file = 'key' }\nrevoked = { file = 'x', url = 'https://i' }", 3, "`url` beside `file`"),
         ("secret = { file = 'key' }\nrevoked = { url = 'http://i/' }", 3, "http:// beyond this machine"),

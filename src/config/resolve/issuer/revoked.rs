@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::super::raw::Revoked;
 use super::super::super::reader::Field;
+use super::super::super::source::{CONTENT, advice, is_content};
 use super::super::Context;
 use crate::decision::keys::IssuerSlot;
 use crate::decision::revocation::Missing;
@@ -21,6 +22,10 @@ pub(super) fn revoked(
     let Some(raw) = field.at() else { return (None, slot) };
     let span = &raw.span;
     let from = match (raw.value.file.at(), raw.value.url.at()) {
+        (Some(file), None) if is_content(&file.value) => {
+            cx.notes.error(&file.span, format!("{key}.file"), CONTENT, advice(CONTENT));
+            return (None, slot);
+        }
         (Some(file), None) => From::File(cx.outside.path(&file.value)),
         (None, Some(url)) => match Address::parse(&url.value, false) {
             Ok(address) => From::Url { text: url.value.as_str().into(), address, ca: None },
