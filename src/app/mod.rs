@@ -1,85 +1,40 @@
 //! Builds every part from resolved settings, binds, runs, stops.
 
-use std::convert::Infallible;
+mod epoch;
+mod error;
+mod hooks;
+mod operator;
+
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Method};
 use hyper::service::service_fn;
+
+pub use error::StartError;
 
 use crate::admin::health::Readiness;
 use crate::admin::{Admin, Face};
 use crate::config::Config;
 use crate::decision::memo::Memo;
 use crate::decision::rate::Rates;
-use crate::decision::rejection::Code;
-use crate::decision::route::Mode;
-use crate::decision::snapshot::Snapshot;
 use crate::gate::Gate;
 use crate::keys::{Courier, Errands};
-use crate::live::{Epoch, Publisher};
-use crate::net::{self, ConnInfo, Drain, DrainSettings, Hooks, Listen, ListenError, Peer, Signal, Workers};
+use crate::live::Publisher;
+use crate::net::{self, ConnInfo, Drain, DrainSettings, Listen, Signal, Workers};
 use crate::proxy::{Front, Proxy};
-use crate::telemetry::NoRandomness;
-use crate::telemetry::access::{self, AccessLog, AccessRecord, Excerpt, TokenDigest};
-use crate::telemetry::metrics::{Metrics, Side};
+use crate::telemetry::access::{AccessLog, TokenDigest};
+use crate::telemetry::metrics::Metrics;
 use crate::telemetry::report::{self, Collector};
 use crate::telemetry::trace::RequestIdSeed;
 use crate::time::Clock;
-use crate::upstream::{self, Upstream};
 
 /// How long the last lines of the access log may take to be written.
 const LOG_CLOSE: Duration = Duration::from_secs(2);
 /// How long a request waits for keys: a little longer than they are asked for.
 const PATIENCE: Duration = Duration::from_secs(6);
-/// Bounds on what asking the admin front may cost: a scraper and a few people.
-const ADMIN_LIMITS: net::Limits = net::Limits {
-    header_size: 16 * 1024,
-    headers: 64,
-    header_timeout: Duration::from_secs(10),
-    idle_timeout: Duration::from_secs(75),
-    connections: 256,
-    streams: 16,
-};
-
-/// Why the program could not start as asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// An address of `listen`.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// An address of the admin front.
-    #[error(
-        "cannot listen at {address} (setting `{setting}`): {source}; stop the other program or choose another port"
-    )]
-    Admin {
-        /// The address.
-        address: SocketAddr,
-        /// Where the config says so.
-        setting: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A certificate file of an upstream.
-    #[error(transparent)]
-    Upstream(#[from] upstream::TlsError),
-    /// No random numbers.
-    #[error("the system gives no random numbers")]
-    NoRandomness,
-    /// No thread or no event queue.
-    #[error("the system gives no thread: {0}")]
-    Thread(#[from] io::Error),
-}
-
-impl From<NoRandomness> for StartError {
-    fn from(_: NoRandomness) -> Self {
-        StartError::NoRandomness
-    }
-}
-
 /// The running program.
 pub struct App {
     /// Where it listens, port 0 resolved.
@@ -110,11 +65,11 @@ impl App {
     pub fn start(config: Config, clock: Clock, sink: Box<dyn io::Write + Send>) -> Result<Self, StartError> {
         let bound = net::bind(&config.net)?;
         let addresses = bound.addresses().to_vec();
-        let (admin, admin_listener) = listen(config.admin.listen, "[admin] listen")?;
+        let (admin, admin_listener) = operator::listen(config.admin.listen, "[admin] listen")?;
         let mut fronts = vec![(admin_listener, Face::Whole)];
         let mut probes = None;
         if let Some(address) = config.admin.probes {
-            let (address, listener) = listen(address, "[admin] probes")?;
+            let (address, listener) = operator::listen(address, "[admin] probes")?;
             probes = Some(address);
             fronts.push((listener, Face::Probes));
         }
@@ -125,7 +80,7 @@ impl App {
         };
         let readiness = Readiness::default();
         let (drain_settings, memo, read) = (config.net.drain, config.memo, config.clone());
-        let publisher = Publisher::new(first_epoch(config.upstreams, config.snapshot, config.proxy, &metrics)?);
+        let publisher = Publisher::new(epoch::first(config.upstreams, config.snapshot, config.proxy, &metrics)?);
         let live = publisher.live();
         let (reports, collector, book) = report::open(clock.now());
         let in_force = live.clone();
@@ -134,13 +89,13 @@ impl App {
             metrics: Arc::clone(&metrics),
             readiness: readiness.clone(),
             running_config: Arc::new(move || read.effective().tree()),
-            report: Arc::new(move || book.report(reporting(&in_force.epoch().snapshot))),
+            report: Arc::new(move || book.report(epoch::reporting(&in_force.epoch().snapshot))),
         };
         // Beside the epoch: a change of the config empties no bucket and fills none.
         let rates = Arc::<Rates>::default();
         let (courier, errands) = Courier::new(PATIENCE);
         let drain = Drain::default();
-        let hooks = hooks(&metrics, &log, clock.clone());
+        let hooks = hooks::hooks(&metrics, &log, clock.clone());
         let (seed, digest, to) = (RequestIdSeed::new()?, TokenDigest::new()?, log.clone());
         let make_worker = move |number: usize| {
             let memo = Memo::new(memo.entries, memo.size);
@@ -182,7 +137,7 @@ impl App {
         let mut fronts = Vec::new();
         for (listener, face) in self.fronts {
             match tokio::net::TcpListener::from_std(listener) {
-                Ok(listener) => fronts.push(serve_admin(listener, face, Rc::clone(&self.asked), open.clone())),
+                Ok(listener) => fronts.push(operator::serve(listener, face, Rc::clone(&self.asked), open.clone())),
                 Err(error) => tracing::error!(%error, "the admin front cannot listen"),
             }
         }
@@ -233,76 +188,4 @@ impl App {
         self.log.close(LOG_CLOSE);
         ended
     }
-}
-
-/// A listener for the admin front, which is never on the path of a request.
-fn listen(address: SocketAddr, setting: &'static str) -> Result<(SocketAddr, TcpListener), StartError> {
-    let bind = || {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        Ok((listener.local_addr()?, listener))
-    };
-    bind().map_err(|source| StartError::Admin { address, setting, source })
-}
-
-async fn serve_admin(listener: tokio::net::TcpListener, face: Face, admin: Rc<Admin>, drain: Drain) {
-    let make = move |_: Arc<ConnInfo>| {
-        let admin = Rc::clone(&admin);
-        service_fn(move |request| {
-            let admin = Rc::clone(&admin);
-            async move { Ok::<_, Infallible>(admin.answer(face, request).await) }
-        })
-    };
-    net::serve_cold(listener, ADMIN_LIMITS, drain.signal(), Hooks::none(), make).await;
-}
-
-fn first_epoch(
-    upstreams: Vec<upstream::Settings>,
-    snapshot: Snapshot,
-    settings: crate::proxy::Settings,
-    metrics: &Arc<Metrics>,
-) -> Result<Epoch<Front>, StartError> {
-    metrics.epoch(1);
-    let made = |settings: upstream::Settings| {
-        let meters = metrics.upstream(&settings.name());
-        Upstream::new(settings, meters).map(Arc::new)
-    };
-    let upstreams = upstreams.into_iter().map(made).collect::<Result<Vec<_>, _>>()?;
-    let meters = snapshot.routes.routes().iter().map(|route| metrics.route(&route.name)).collect();
-    Ok(Epoch { number: 1, snapshot, meters, front: Arc::new(Front { settings, upstreams }) })
-}
-
-/// The names of the routes in report mode.
-fn reporting(snapshot: &Snapshot) -> Vec<String> {
-    let routes = snapshot.routes.routes().iter().filter(|route| route.mode == Mode::Report);
-    routes.map(|route| route.name.to_string()).collect()
-}
-
-/// Who is told of what happens to connections.
-fn hooks(metrics: &Arc<Metrics>, log: &AccessLog, clock: Clock) -> Hooks {
-    let (opened, closed, refused, log) = (Arc::clone(metrics), Arc::clone(metrics), Arc::clone(metrics), log.clone());
-    Hooks {
-        opened: Arc::new(move || opened.opened(Side::Downstream)),
-        closed: Arc::new(move || closed.closed(Side::Downstream)),
-        refused: Arc::new(move |code, peer| {
-            refused.unrouted().rejected(code);
-            if log.is_on() {
-                log.write(nothing_asked(&clock, code, peer));
-            }
-        }),
-    }
-}
-
-/// The line for what was refused before there was a request.
-fn nothing_asked(clock: &Clock, code: Code, peer: Peer) -> AccessRecord {
-    let peer = match peer {
-        Peer::Ip(address) => access::Peer::Address(address.ip()),
-        Peer::Unix => access::Peer::Unix,
-    };
-    let mut record = AccessRecord::open(clock.now(), &HeaderValue::from_static("-"), peer, &Method::default(), "-");
-    record.method = Excerpt::text("-");
-    record.code = Some(code);
-    record.status = Some(code.status());
-    record.detail = Some(Excerpt::text("refused before there was a request"));
-    record
 }
