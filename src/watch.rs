@@ -46,6 +46,11 @@ impl Glimpse {
         Self { file: file.to_owned(), stat: std::fs::metadata(file).ok().and_then(|found| told(&found)) }
     }
 
+    /// Whether the file still is as it was then. Blocks like [`Glimpse::of`].
+    pub fn holds(&self) -> bool {
+        Self::of(&self.file) == *self
+    }
+
     /// The file.
     pub fn file(&self) -> &Path {
         &self.file
