@@ -71,6 +71,17 @@ impl IssuerSlot {
         }
     }
 
+    /// This issuer with the keys that `before` fetched. How long they may be used is for this one to say. Keys that the
+    /// config gave are given anew with each.
+    pub fn succeeding(self, before: &Self) -> Self {
+        match (self.supply, before.supply) {
+            (Supply::Fetched(own), Supply::Fetched(Fetched { good, asked, .. })) => {
+                Self::supplied(self.issuer, before.keys.clone(), Supply::Fetched(Fetched { good, asked, ..own }))
+            }
+            _ => self,
+        }
+    }
+
     /// The keys that may be used now; `None`: there never were any, or they are too old.
     pub fn keys(&self, now: UnixSeconds) -> Option<&Arc<KeySet>> {
         let fresh = match self.supply {
@@ -147,5 +158,15 @@ mod tests {
         assert_eq!(after.stamp(at(1.0)), before.stamp(at(1.0)));
         assert_ne!(after.stamp(at(70.0)), before.stamp(at(70.0)), "a proof by keys that grew old is none");
         assert!(before.keys(at(70.0)).is_none() && after.keys(at(70.0)).is_some());
+    }
+    #[test]
+    fn a_successor_takes_over_what_was_fetched_and_judges_its_age_itself() {
+        let before = slot(Some(0.0), Some(0.0));
+        let own = Fetched { good: None, stale: 30.0, asked: None, pause: 5.0 };
+        let next = IssuerSlot::supplied(Arc::new(issuer("fetched")), None, Supply::Fetched(own)).succeeding(&before);
+        assert!(next.keys(at(29.0)).is_some() && next.keys(at(30.0)).is_none());
+        assert!(!next.may_ask(at(4.0)) && next.may_ask(at(5.0)));
+        let given = || IssuerSlot::new(Arc::new(issuer("fetched")), Arc::new(KeySet::new(Vec::new())));
+        assert_eq!(given().succeeding(&before).supply(), Supply::Given);
     }
 }
