@@ -5,21 +5,24 @@ use std::sync::Arc;
 use http::{HeaderValue, Method};
 
 use crate::decision::rejection::Code;
+use crate::live::Live;
 use crate::net::{Hooks, Peer};
-use crate::telemetry::access::{self, AccessLog, AccessRecord, Excerpt};
+use crate::proxy::Front;
+use crate::telemetry::access::{self, AccessRecord, Excerpt};
 use crate::telemetry::metrics::{Metrics, Side};
 use crate::time::Clock;
 
 /// Who is told of what happens to connections.
-pub(super) fn hooks(metrics: &Arc<Metrics>, log: &AccessLog, clock: Clock) -> Hooks {
-    let (opened, closed, refused, log) = (Arc::clone(metrics), Arc::clone(metrics), Arc::clone(metrics), log.clone());
+pub(super) fn hooks(metrics: &Arc<Metrics>, live: Live<Front>, clock: Clock) -> Hooks {
+    let (opened, closed, refused) = (Arc::clone(metrics), Arc::clone(metrics), Arc::clone(metrics));
     Hooks {
         opened: Arc::new(move || opened.opened(Side::Downstream)),
         closed: Arc::new(move || closed.closed(Side::Downstream)),
         refused: Arc::new(move |code, peer| {
             refused.unrouted().rejected(code);
-            if log.is_on() {
-                log.write(nothing_asked(&clock, code, peer));
+            let epoch = live.epoch();
+            if epoch.front.log.is_on() {
+                epoch.front.log.write(nothing_asked(&clock, code, peer));
             }
         }),
     }

@@ -4,32 +4,44 @@ mod epoch;
 mod error;
 mod hooks;
 mod operator;
+mod reload;
+mod stop;
 
+use std::cell::RefCell;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use hyper::service::service_fn;
+use tokio::sync::{mpsc, oneshot};
 
 pub use error::StartError;
 
 use crate::admin::health::Readiness;
+use crate::admin::orders::{Orders, Told};
 use crate::admin::{Admin, Face};
 use crate::config::Config;
 use crate::decision::memo::Memo;
 use crate::decision::rate::Rates;
 use crate::gate::Gate;
 use crate::keys::{Courier, Errands};
-use crate::live::Publisher;
-use crate::net::{self, ConnInfo, Drain, DrainSettings, Listen, Signal, Workers};
+use crate::live::{Live, Publisher};
+use crate::net::{self, ConnInfo, Drain, Listen, Signal, Workers};
 use crate::proxy::{Front, Proxy};
 use crate::telemetry::access::{AccessLog, TokenDigest};
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::report::{self, Collector};
-use crate::telemetry::trace::RequestIdSeed;
+use crate::telemetry::report::{self, Collector, ReportBook, ReportLog};
+use crate::telemetry::trace::{RequestIdSeed, TraceHandle};
 use crate::time::Clock;
+use crate::watch::Glimpse;
+use epoch::Lasting;
+use reload::{Origin, Reloader};
+use stop::Stop;
 
 /// How long the last lines of the access log may take to be written.
 const LOG_CLOSE: Duration = Duration::from_secs(2);
@@ -44,15 +56,12 @@ pub struct App {
     /// Where the probes are answered.
     pub probes: Option<SocketAddr>,
     workers: Workers,
-    drain: Drain,
-    drain_settings: DrainSettings,
-    readiness: Readiness,
     fronts: Vec<(TcpListener, Face)>,
     asked: Rc<Admin>,
+    reloader: Reloader,
+    reloads: mpsc::Receiver<oneshot::Sender<Told>>,
+    stop: Stop,
     collector: Collector,
-    log: AccessLog,
-    #[allow(dead_code)]
-    publisher: Publisher<Front>,
     #[allow(dead_code)]
     errands: Errands,
 }
@@ -74,57 +83,50 @@ impl App {
             fronts.push((listener, Face::Probes));
         }
         let metrics = Metrics::new(clock.clone());
-        let log = match config.telemetry.access {
-            true => AccessLog::start(config.telemetry.format, sink, metrics.dropped_lines())?,
-            false => AccessLog::off(),
-        };
+        let log = AccessLog::start(config.telemetry.format, sink, metrics.dropped_lines())?;
+        let lasting = Lasting { metrics: Arc::clone(&metrics), log };
+        let publisher = Publisher::new(lasting.epoch(&config, None)?);
+        metrics.epoch(1);
+        let (live, net) = (publisher.live(), config.net.clone());
+        let in_force = Arc::new(ArcSwap::from_pointee(config));
         let readiness = Readiness::default();
-        let (drain_settings, memo, read) = (config.net.drain, config.memo, config.clone());
-        let publisher = Publisher::new(epoch::first(config.upstreams, config.snapshot, config.proxy, &metrics)?);
-        let live = publisher.live();
         let (reports, collector, book) = report::open(clock.now());
-        let in_force = live.clone();
-        let asked = Admin {
-            settings: config.admin,
-            metrics: Arc::clone(&metrics),
-            readiness: readiness.clone(),
-            running_config: Arc::new(move || read.effective().tree()),
-            report: Arc::new(move || book.report(epoch::reporting(&in_force.epoch().snapshot))),
-        };
-        // Beside the epoch: a change of the config empties no bucket and fills none.
-        let rates = Arc::<Rates>::default();
+        let (orders, given) = Orders::new();
+        let asked = asked(&in_force, &live, book, &lasting, readiness.clone(), orders.clone());
         let (courier, errands) = Courier::new(PATIENCE);
         let drain = Drain::default();
-        let hooks = hooks::hooks(&metrics, &log, clock.clone());
-        let (seed, digest, to) = (RequestIdSeed::new()?, TokenDigest::new()?, log.clone());
+        let hooks = hooks::hooks(&metrics, live.clone(), clock.clone());
+        let (seed, digest, rates) = (RequestIdSeed::new()?, TokenDigest::new()?, Arc::default());
+        let shop = Workshop { live, clock: clock.clone(), rates, courier, seed, digest, reports, metrics };
         let make_worker = move |number: usize| {
-            let memo = Memo::new(memo.entries, memo.size);
-            let gate = Gate::new(clock.clone(), memo, Arc::clone(&rates), courier.clone(), metrics.worker());
-            let ids = seed.worker(u16::try_from(number).unwrap_or(u16::MAX));
-            let (to, digest, reports) = (to.clone(), digest.clone(), reports.clone());
-            let proxy = Rc::new(Proxy::new(live.clone(), gate, ids, to, digest, reports, Arc::clone(&metrics)));
+            let proxy = shop.proxy(number);
             move |conn: Arc<ConnInfo>| {
                 let proxy = Rc::clone(&proxy);
                 // Boxed: the server moves what it is given several times, and this is some kilobytes large.
                 service_fn(move |request| Box::pin(Rc::clone(&proxy).answer(Arc::clone(&conn), request)))
             }
         };
-        let workers = net::start(bound, &config.net, &drain.signal(), hooks, make_worker)?;
-        Ok(Self {
-            addresses,
-            admin,
-            probes,
-            workers,
-            drain,
-            drain_settings,
-            readiness,
-            fronts,
-            asked: Rc::new(asked),
-            collector,
-            log,
-            publisher,
-            errands,
-        })
+        let workers = net::start(bound, &net, &drain.signal(), hooks, make_worker)?;
+        let reloader = Reloader {
+            origin: None,
+            in_force,
+            publisher: Rc::new(RefCell::new(publisher)),
+            lasting,
+            controls: workers.controls(),
+            readiness: readiness.clone(),
+            clock,
+        };
+        let stop = Stop { drain, readiness, orders, ordered: given.drain, waiting: Vec::new(), signalled: false };
+        let (asked, reloads) = (Rc::new(asked), given.reload);
+        Ok(Self { addresses, admin, probes, workers, fronts, asked, reloader, reloads, stop, collector, errands })
+    }
+
+    /// The same program, which from now on takes every change of the file that its config came from. `files` are those that
+    /// were read for it, as they were then.
+    #[must_use]
+    pub fn following(mut self, file: &Path, files: Vec<Glimpse>, trace: TraceHandle) -> Self {
+        self.reloader.origin = Some(Origin::new(file, files, trace));
+        self
     }
 
     /// Serves until it is told to stop and everything under way has ended. `signals` gives the next signal.
@@ -132,60 +134,66 @@ impl App {
     /// # Errors
     /// A worker that was lost.
     pub async fn run(self, mut signals: impl AsyncFnMut() -> Signal) -> Result<(), net::WorkerLost> {
-        // The admin front has a drain of its own, which never begins: `/readyz` answers to the very end.
-        let open = Drain::default();
-        let mut fronts = Vec::new();
-        for (listener, face) in self.fronts {
-            match tokio::net::TcpListener::from_std(listener) {
-                Ok(listener) => fronts.push(operator::serve(listener, face, Rc::clone(&self.asked), open.clone())),
-                Err(error) => tracing::error!(%error, "the admin front cannot listen"),
-            }
-        }
-        let fronts = async {
-            let mut fronts = fronts.into_iter();
-            match (fronts.next(), fronts.next()) {
-                (Some(whole), Some(probes)) => drop(tokio::join!(whole, probes)),
-                (Some(whole), None) => whole.await,
-                (None, _) => {}
-            }
-            std::future::pending::<()>().await;
-        };
-        let collected = async {
-            self.collector.run().await;
-            std::future::pending::<()>().await;
-        };
-        let stop = async {
-            loop {
-                match signals().await {
-                    Signal::Drain | Signal::End => break,
-                    Signal::Reload => {
-                        tracing::warn!("reloading is not in this version yet: restart to take a new config")
-                    }
-                }
-            }
-            tracing::info!("stopping");
-            self.readiness.set_draining();
-            let hurry = async {
-                loop {
-                    if signals().await != Signal::Reload {
-                        self.drain.end();
-                    }
-                }
-            };
-            tokio::select! {
-                () = self.drain.run(self.drain_settings) => {}
-                () = hurry => {}
-            }
-            std::future::pending::<()>().await;
-        };
+        let Self { workers, fronts, asked, reloader, reloads, mut stop, collector, .. } = self;
+        let (in_force, log) = (Arc::clone(&reloader.in_force), reloader.lasting.log.clone());
+        let mut beside = pin!(async {
+            tokio::join!(operator::serve_all(fronts, &asked), collector.run(), reloader.run(reloads));
+        });
         let ended = tokio::select! {
-            ended = self.workers.join() => ended,
-            // It ends with the last worker, whose own word on that counts.
-            () = collected => Ok(()),
-            () = stop => Ok(()),
-            () = fronts => Ok(()),
+            ended = workers.join() => ended,
+            () = &mut beside => Ok(()),
+            () = stop.run(|| in_force.load().net.drain, &mut signals) => Ok(()),
         };
-        self.log.close(LOG_CLOSE);
+        tokio::select! {
+            () = beside => {}
+            () = stop.farewell(&mut signals) => {}
+        }
+        log.close(LOG_CLOSE);
         ended
+    }
+}
+
+/// What the operator may ask, and what he is shown.
+fn asked(
+    in_force: &Arc<ArcSwap<Config>>,
+    live: &Live<Front>,
+    book: ReportBook,
+    lasting: &Lasting,
+    readiness: Readiness,
+    orders: Orders,
+) -> Admin {
+    let (told, shown, live) = (Arc::clone(in_force), Arc::clone(in_force), live.clone());
+    Admin {
+        token: Arc::new(move || told.load().admin.token.clone()),
+        metrics: Arc::clone(&lasting.metrics),
+        readiness,
+        running_config: Arc::new(move || shown.load().effective().tree()),
+        report: Arc::new(move || book.report(epoch::reporting(&live.epoch().snapshot))),
+        orders,
+    }
+}
+
+/// What every worker is made of.
+struct Workshop {
+    live: Live<Front>,
+    clock: Clock,
+    /// Beside the epoch: a change of the config empties no bucket and fills none.
+    rates: Arc<Rates>,
+    courier: Courier,
+    seed: RequestIdSeed,
+    digest: TokenDigest,
+    reports: ReportLog,
+    metrics: Arc<Metrics>,
+}
+
+impl Workshop {
+    /// The front of the worker of this number.
+    fn proxy(&self, number: usize) -> Rc<Proxy> {
+        let (clock, rates) = (self.clock.clone(), Arc::clone(&self.rates));
+        // Its memo takes the size that the epoch wants with the first request.
+        let gate = Gate::new(clock, Memo::off(), rates, self.courier.clone(), self.metrics.worker());
+        let ids = self.seed.worker(u16::try_from(number).unwrap_or(u16::MAX));
+        let (live, digest, reports) = (self.live.clone(), self.digest.clone(), self.reports.clone());
+        Rc::new(Proxy::new(live, gate, ids, digest, reports, Arc::clone(&self.metrics)))
     }
 }

@@ -32,8 +32,27 @@ pub(super) fn listen(address: SocketAddr, setting: &'static str) -> Result<(Sock
     bind().map_err(|source| StartError::Admin { address, setting, source })
 }
 
+/// Serves its addresses, one or two. Ends only where there is none.
+pub(super) async fn serve_all(listeners: Vec<(TcpListener, Face)>, admin: &Rc<Admin>) {
+    // It has a drain of its own, which never begins: `/readyz` answers to the very end.
+    let open = Drain::default();
+    let mut fronts = Vec::new();
+    for (listener, face) in listeners {
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => fronts.push(serve(listener, face, Rc::clone(admin), open.clone())),
+            Err(error) => tracing::error!(%error, "the admin front cannot listen"),
+        }
+    }
+    let mut fronts = fronts.into_iter();
+    match (fronts.next(), fronts.next()) {
+        (Some(whole), Some(probes)) => drop(tokio::join!(whole, probes)),
+        (Some(whole), None) => whole.await,
+        (None, _) => {}
+    }
+}
+
 /// Serves one of its addresses.
-pub(super) async fn serve(listener: tokio::net::TcpListener, face: Face, admin: Rc<Admin>, drain: Drain) {
+async fn serve(listener: tokio::net::TcpListener, face: Face, admin: Rc<Admin>, drain: Drain) {
     let make = move |_: Arc<ConnInfo>| {
         let admin = Rc::clone(&admin);
         service_fn(move |request| {

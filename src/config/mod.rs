@@ -47,6 +47,7 @@ pub use effective::Effective;
 pub use schema::schema;
 pub use shown::{quoted, quoted_key};
 
+use crate::decision::memo;
 use crate::decision::snapshot::Snapshot;
 use crate::watch::Glimpse;
 use crate::{admin, keys, net, proxy, telemetry, upstream};
@@ -67,7 +68,7 @@ pub struct Config {
     /// The operator's front.
     pub admin: admin::Settings,
     /// What a worker remembers of proven tokens.
-    pub memo: MemoSettings,
+    pub memo: memo::Settings,
     /// The upstreams: first that of the top level, then others that routes name. `Route::upstream` is a place in here.
     pub upstreams: Vec<upstream::Settings>,
     /// The issuers and where their keys come from; an `IssuerId` is a place in here.
@@ -82,15 +83,6 @@ pub struct Config {
     boot: Boot,
     /// What it was read from.
     written: Written,
-}
-
-/// What a worker remembers of proven tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemoSettings {
-    /// Tokens; 0: none at all.
-    pub entries: usize,
-    /// Bytes that they may take.
-    pub size: u64,
 }
 
 /// What came of reading a file.
