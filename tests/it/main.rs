@@ -35,6 +35,7 @@ mod program;
 mod puzzles;
 mod rates;
 mod refusals;
+mod reload;
 mod reports;
 mod secrets;
 #[allow(dead_code, reason = "shared with the differential tests, which use more of it")]
