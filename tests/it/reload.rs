@@ -194,6 +194,20 @@ fn a_secret_that_changes_ends_the_tokens_of_the_old_one() {
 }
 
 #[test]
+fn the_operators_token_may_change_in_its_file() {
+    let upstream = Upstream::friendly();
+    let folder = TempDir::new().unwrap();
+    put(folder.path(), "config.toml", &(top(&upstream) + "token = { file = \"token.txt\" }\n"));
+    put(folder.path(), "token.txt", "the-first-token");
+    let running = Running::within(folder);
+    let status = |token: &str| ask(running.admin, "GET", "/livez", &[("Authorization", &bearer(token))], "").status;
+    assert_eq!((status("the-first-token"), status("the-second-token")), (200, 401));
+    running.put("token.txt", "the-second-token");
+    eventually("the new token", || (status("the-second-token") == 200).then_some(()));
+    assert_eq!(status("the-first-token"), 401);
+}
+
+#[test]
 fn a_swapped_link_is_a_change() {
     let upstream = Upstream::friendly();
     let folder = TempDir::new().unwrap();
