@@ -60,7 +60,7 @@ impl Gate {
         client: impl FnOnce() -> Client,
     ) -> Judged<F> {
         let now = self.now();
-        let decision = self.decide(head, &epoch.snapshot, now);
+        let decision = self.decide(head, epoch, now);
         let mut judged = Judged { decision, now, newer: None };
         if !judged.decision.lacking().is_empty() {
             judged = Box::pin(self.judge_again(head, epoch, live, judged)).await;
@@ -95,13 +95,15 @@ impl Gate {
             return Judged { decision, ..first };
         }
         let (now, newer) = (self.now(), live.epoch());
-        Judged { decision: self.decide(head, &newer.snapshot, now), now, newer: Some(newer) }
+        Judged { decision: self.decide(head, &newer, now), now, newer: Some(newer) }
     }
 
     /// Decides, and counts what that took.
-    fn decide(&self, head: &RequestHead<'_>, snapshot: &Snapshot, now: UnixSeconds) -> Decision {
+    fn decide<F>(&self, head: &RequestHead<'_>, epoch: &Epoch<F>, now: UnixSeconds) -> Decision {
         let started = Instant::now();
-        let decision = decide(head, snapshot, &mut self.memo.borrow_mut(), now);
+        let mut memo = self.memo.borrow_mut();
+        memo.fit(epoch.memo);
+        let decision = decide(head, &epoch.snapshot, &mut memo, now);
         self.meters.decided(started.elapsed());
         match decision.remembered {
             Some(true) => self.meters.memo_hit(),

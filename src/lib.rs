@@ -12,7 +12,7 @@
 //! | --- | --- | --- |
 //! | 1 | [`cli`] | commands and flags |
 //! | 2 | [`demo`] | everything in one process, to see the main job |
-//! | 3 | [`app`] | builds every part from resolved settings, binds, runs, stops |
+//! | 3 | [`app`] | builds every part from resolved settings, binds, runs, takes new configs, stops |
 //! | 4 | [`explain`] | judges requests offline, says why, and plays the cases that a config keeps |
 //! | 5 | [`config`] | TOML to settings; the only room that knows the file's shape |
 //! | 6 | [`proxy`], [`admin`] | fronts: one forwards, one answers the operator |

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::decision::keys::IssuerSlot;
+use crate::decision::memo;
 use crate::decision::route::RouteId;
 use crate::decision::snapshot::Snapshot;
 use crate::telemetry::metrics::RouteMeters;
@@ -21,6 +22,8 @@ pub struct Epoch<F> {
     pub number: u64,
     /// What decisions read.
     pub snapshot: Snapshot,
+    /// What each worker remembers of proven tokens.
+    pub memo: memo::Settings,
     /// The counters of each route, by its place in the table.
     pub meters: Arc<[Arc<RouteMeters>]>,
     /// What the fronts need.
@@ -40,6 +43,7 @@ impl<F> Clone for Epoch<F> {
         Self {
             number: self.number,
             snapshot: self.snapshot.clone(),
+            memo: self.memo,
             meters: Arc::clone(&self.meters),
             front: Arc::clone(&self.front),
         }

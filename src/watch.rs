@@ -3,7 +3,11 @@
 //! Looking finds what notices of the system miss: some runtimes deliver none, and the kubelet swaps a link two folders up
 //! instead of writing a file. A look is one `stat` a file, through all links. What a `stat` does not show (a file system
 //! with coarse times) shows in the content, which is compared now and then.
+//!
+//! Whoever reads files first and watches them afterwards takes a [`Glimpse`] of each before it is read, or a change in
+//! between would never be told.
 
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,10 +35,37 @@ pub struct Watch {
     untold: bool,
 }
 
+/// How a file was before it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glimpse {
+    file: PathBuf,
+    stat: Option<Stat>,
+}
+
+impl Glimpse {
+    /// Looks at a file, whether it is there or not. Blocks for as long as that takes.
+    pub fn of(file: &Path) -> Self {
+        Self { file: file.to_owned(), stat: std::fs::metadata(file).ok().and_then(|found| told(&found)) }
+    }
+
+    /// Whether the file still is as it was then. Blocks like [`Glimpse::of`].
+    pub fn holds(&self) -> bool {
+        Self::of(&self.file) == *self
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+}
+
+/// Which file it is, how large, and when it was written.
+type Stat = [i64; 6];
+
 /// How a file looks; `None`: it is not there, or may not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Look {
-    stat: Option<[i64; 6]>,
+    stat: Option<Stat>,
     content: Option<Box<[u8]>>,
 }
 
@@ -45,6 +76,17 @@ impl Watch {
         for file in files {
             let look = Look { stat: stat(&file).await, content: content(&file).await };
             watched.push((file, look));
+        }
+        Self { files: watched, read: Instant::now(), untold: false }
+    }
+
+    /// Watches files that were read: what has changed since these glimpses is told at once.
+    pub async fn since(glimpses: impl IntoIterator<Item = Glimpse>) -> Self {
+        let mut watched = Vec::new();
+        for Glimpse { file, stat: before } in glimpses {
+            let content = content(&file).await;
+            let same = stat(&file).await == before;
+            watched.push((file, Look { stat: before, content: content.filter(|_| same) }));
         }
         Self { files: watched, read: Instant::now(), untold: false }
     }
@@ -87,12 +129,15 @@ impl Watch {
     }
 }
 
-/// Which file it is, how large, and when it was written.
-async fn stat(file: &Path) -> Option<[i64; 6]> {
-    let found = tokio::fs::metadata(file).await.ok()?;
-    let unsigned = [found.dev(), found.ino(), found.size()].map(u64::cast_signed);
-    let [device, inode, size] = unsigned;
-    Some([device, inode, size, found.mtime(), found.mtime_nsec(), found.ctime_nsec()])
+/// How a file looks from outside.
+async fn stat(file: &Path) -> Option<Stat> {
+    told(&tokio::fs::metadata(file).await.ok()?)
+}
+
+/// What matters of it. Only an ordinary file stays what it is until it is changed.
+fn told(found: &Metadata) -> Option<Stat> {
+    let [device, inode, size] = [found.dev(), found.ino(), found.size()].map(u64::cast_signed);
+    found.is_file().then(|| [device, inode, size, found.mtime(), found.mtime_nsec(), found.ctime_nsec()])
 }
 
 /// A digest of the content, where it is an ordinary file that is not too large.
@@ -155,5 +200,19 @@ mod tests {
         std::fs::remove_file(at("late")).unwrap();
         assert!(notices(&mut watch).await, "a file went");
         assert!(!notices(&mut watch).await, "nothing happened again");
+    }
+    #[tokio::test]
+    async fn what_changed_between_the_reading_and_the_watch_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let [kept, late, gone] = ["kept", "late", "gone"].map(|name| folder.path().join(name));
+        std::fs::write(&kept, "a").unwrap();
+        std::fs::write(&gone, "a").unwrap();
+        let glimpses = [&kept, &late, &gone].map(|file| Glimpse::of(file));
+        assert!(!notices(&mut Watch::since(glimpses.clone()).await).await, "nothing happened");
+        std::fs::write(&late, "a").unwrap();
+        assert!(notices(&mut Watch::since(glimpses.clone()).await).await, "a file came");
+        std::fs::remove_file(&late).unwrap();
+        std::fs::remove_file(&gone).unwrap();
+        assert!(notices(&mut Watch::since(glimpses).await).await, "a file went");
     }
 }

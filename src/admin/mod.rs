@@ -4,6 +4,7 @@
 //! [`Admin::answer`]. It runs on the cold side, so a slow scrape delays no request that is being proxied.
 
 pub mod health;
+pub mod orders;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use crate::secret::Secret;
 use crate::telemetry::metrics::{self, Metrics};
 use crate::telemetry::report::Report;
 use health::Readiness;
+use orders::Orders;
 
 /// The media type of plain answers.
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -52,8 +54,8 @@ pub enum Face {
 /// What the operator may ask.
 #[derive(Clone)]
 pub struct Admin {
-    /// What it was told.
-    pub settings: Settings,
+    /// The Bearer token that the whole front demands now.
+    pub token: Arc<dyn Fn() -> Option<Secret<String>> + Send + Sync>,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
     /// What `/readyz` shows.
@@ -62,11 +64,13 @@ pub struct Admin {
     pub running_config: Arc<dyn Fn() -> String + Send + Sync>,
     /// Who would be refused by routes in report mode, as it stands.
     pub report: Arc<dyn Fn() -> Report + Send + Sync>,
+    /// Where orders go.
+    pub orders: Orders,
 }
 
 impl fmt::Debug for Admin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admin").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Admin").finish_non_exhaustive()
     }
 }
 
@@ -75,6 +79,9 @@ impl Admin {
     pub async fn answer<B>(&self, face: Face, request: Request<B>) -> Response<Full<Bytes>> {
         let answer = match face {
             Face::Whole if !self.is_operator(request.headers()) => unauthorized(request.headers()),
+            Face::Whole if matches!(request.uri().path(), "/reload" | "/drain") => {
+                self.order(request.method(), request.uri().path(), request.headers()).await
+            }
             Face::Whole | Face::Probes => self.route(face, request.method(), request.uri(), request.headers()),
         };
         if request.method() == Method::HEAD { without_body(answer) } else { answer }
@@ -89,10 +96,14 @@ impl Admin {
             (_, "/metrics") if reads => self.scrape(),
             (Face::Whole, "/config") if reads => respond(StatusCode::OK, TEXT, (self.running_config)()),
             (Face::Whole, "/report") if reads => self.would_refuse(target.query(), headers),
-            (_, "/livez" | "/readyz" | "/metrics") | (Face::Whole, "/config" | "/report") => method_refused(),
-            (Face::Whole, _) => {
-                respond(StatusCode::NOT_FOUND, TEXT, "not here; try /livez, /readyz, /metrics, /config or /report\n")
+            (_, "/livez" | "/readyz" | "/metrics") | (Face::Whole, "/config" | "/report") => {
+                method_refused("GET, HEAD")
             }
+            (Face::Whole, _) => respond(
+                StatusCode::NOT_FOUND,
+                TEXT,
+                "not here; try /livez, /readyz, /metrics, /config, /report, or POST to /reload or /drain\n",
+            ),
             (Face::Probes, _) => respond(StatusCode::NOT_FOUND, TEXT, "not here; try /livez, /readyz or /metrics\n"),
         }
     }
@@ -100,8 +111,8 @@ impl Admin {
     /// Whether the sender has shown the token, if one is demanded: in one `Authorization` field, by the scheme Bearer,
     /// compared in constant time.
     fn is_operator(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.settings.token else { return true };
-        presented(headers).is_some_and(|presented| presented == *token)
+        let Some(token) = (self.token)() else { return true };
+        presented(headers).is_some_and(|presented| presented == token)
     }
 
     fn ready(&self, headers: &HeaderMap) -> Response<Full<Bytes>> {
@@ -160,8 +171,9 @@ fn unauthorized(headers: &HeaderMap) -> Response<Full<Bytes>> {
 }
 
 /// 405 with what is permitted.
-fn method_refused() -> Response<Full<Bytes>> {
-    with(respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are served here\n"), ALLOW, "GET, HEAD")
+fn method_refused(permitted: &'static str) -> Response<Full<Bytes>> {
+    let text = format!("this is served for {permitted} alone\n");
+    with(respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, text), ALLOW, permitted)
 }
 
 /// An answer with the fields that every answer has.

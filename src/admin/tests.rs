@@ -10,17 +10,46 @@ use crate::telemetry::report;
 use crate::time::Clock;
 
 fn admin(token: Option<&str>) -> Admin {
+    let token = token.map(|token| Secret::new(token.to_owned()));
     Admin {
-        settings: Settings {
-            listen: "127.0.0.1:9090".parse().unwrap(),
-            probes: None,
-            token: token.map(|token| Secret::new(token.to_owned())),
-            ready_without_keys: true,
-        },
+        token: Arc::new(move || token.clone()),
         metrics: Metrics::new(Clock::System),
         readiness: Readiness::default(),
         running_config: Arc::new(|| String::from("listen = \"0.0.0.0:8080\"\n")),
         report: Arc::new(|| report::open(Clock::System.now()).2.report(vec![])),
+        orders: Orders::new().0,
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn an_order_is_answered_when_it_was_carried_out() {
+    let (orders, mut given) = Orders::new();
+    let admin = Admin { orders, ..admin(None) };
+    let told = |applied| orders::Told { applied, text: String::from("words\n"), json: String::from("{}") };
+    for (applied, accept, status, body) in
+        [(true, "*/*", 200, "words\n"), (false, "*/*", 409, "words\n"), (false, JSON, 409, "{}")]
+    {
+        let done = async { given.reload.recv().await.unwrap().send(told(applied)).unwrap() };
+        let (answer, ()) =
+            tokio::join!(ask(&admin, Face::Whole, request("POST", "/reload", &[("accept", accept)])), done);
+        assert_eq!((answer.0, answer.2.as_str()), (status, body));
+    }
+    let done = async { given.drain.recv().await.unwrap().send(()).unwrap() };
+    let (answer, ()) = tokio::join!(ask(&admin, Face::Whole, request("POST", "/drain", &[])), done);
+    assert_eq!((answer.0, answer.2.as_str()), (200, "drained\n"));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn orders_are_taken_by_post_from_the_operator_and_from_no_web_page() {
+    for path in ["/reload", "/drain"] {
+        for method in ["GET", "HEAD", "PUT", "OPTIONS"] {
+            let (status, headers, _) = ask(&admin(None), Face::Whole, request(method, path, &[])).await;
+            assert_eq!((status, headers[ALLOW].as_bytes()), (405, &b"POST"[..]), "{method} {path}");
+        }
+        assert_eq!(ask(&admin(Some("x")), Face::Whole, request("POST", path, &[])).await.0, 401, "{path}");
+        let origin = [("origin", "http://localhost")];
+        assert_eq!(ask(&admin(None), Face::Whole, request("POST", path, &origin)).await.0, 403, "{path}");
+        assert_eq!(ask(&admin(None), Face::Probes, request("POST", path, &[])).await.0, 404, "{path}");
     }
 }
 
@@ -76,8 +105,7 @@ async fn other_methods_are_refused_with_what_is_allowed() {
         ("PUT", "/config", 405),
         ("POST", "/report", 405),
         ("OPTIONS", "/readyz", 405),
-        ("POST", "/reload", 404),
-        ("POST", "/drain", 404),
+        ("POST", "/x", 404),
     ] {
         let (found, headers, _) = ask(&admin, Face::Whole, request(method, path, &[])).await;
         assert_eq!(found, status, "{method} {path}");
@@ -150,7 +178,7 @@ async fn the_whole_face_demands_its_token_and_the_probes_none() {
 #[test]
 fn the_token_is_never_printed() {
     let admin = admin(Some("swordfish"));
-    assert!(!format!("{admin:?} {:?}", admin.settings).contains("swordfish"));
+    assert!(!format!("{admin:?}").contains("swordfish"));
 }
 
 #[tokio::test(flavor = "current_thread")]

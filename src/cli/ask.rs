@@ -23,13 +23,23 @@ pub(super) enum Door {
 
 /// Asks for a path. The body of a good answer, or of another as the failure.
 pub(super) fn ask(admin: &Settings, door: Door, target: &str) -> Result<String, Failure> {
+    send(admin, door, &format!("GET {target}"), LIMIT)
+}
+
+/// Gives an order and waits until it was carried out, at most `limit`.
+pub(super) fn order(admin: &Settings, target: &str, limit: Duration) -> Result<String, Failure> {
+    send(admin, Door::Whole, &format!("POST {target}"), limit)
+}
+
+fn send(admin: &Settings, door: Door, what: &str, limit: Duration) -> Result<String, Failure> {
     let probes = admin.probes.filter(|_| door == Door::Probes);
     let setting = if probes.is_some() { "[admin] probes" } else { "[admin] listen" };
     let address = reachable(probes.unwrap_or(admin.listen));
     let token = admin.token.as_ref().filter(|_| probes.is_none());
     let authorization = token.map(|token| format!("Authorization: Bearer {}\r\n", token.expose())).unwrap_or_default();
-    let request = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n{authorization}Connection: close\r\n\r\n");
-    let answer = exchange(address, request.as_bytes()).map_err(|error| {
+    let request =
+        format!("{what} HTTP/1.1\r\nHost: {address}\r\n{authorization}Content-Length: 0\r\nConnection: close\r\n\r\n");
+    let answer = exchange(address, request.as_bytes(), limit).map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::ConnectionRefused => "; is `waxseal run` running with this config?",
             _ => "",
@@ -51,9 +61,9 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-fn exchange(address: SocketAddr, request: &[u8]) -> io::Result<String> {
+fn exchange(address: SocketAddr, request: &[u8], limit: Duration) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
-    stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(LIMIT))?;
     stream.write_all(request)?;
     let mut answer = Vec::new();

@@ -109,7 +109,7 @@ fn object(file: &Path, complaints: &[Diagnostic], cases: &[CaseOutcome]) -> Valu
         "ok": errors == 0,
         "errors": errors,
         "warnings": count(Severity::Warning),
-        "complaints": complaints.iter().map(complaint).collect::<Vec<_>>(),
+        "complaints": complaints.iter().map(render::object).collect::<Vec<_>>(),
         "cases": cases.iter().map(case).collect::<Vec<_>>(),
     })
 }
@@ -121,20 +121,5 @@ fn case(case: &CaseOutcome) -> Value {
         "expect": case.expect,
         "got": case.got,
         "ok": case.failed.is_none(),
-    })
-}
-
-fn complaint(complaint: &Diagnostic) -> Value {
-    let place = |number: usize| (complaint.line > 0).then_some(number);
-    json!({
-        "severity": complaint.severity.name(),
-        "file": render::name(&complaint.file),
-        "line": place(complaint.line),
-        "column": place(complaint.column),
-        "end_line": place(complaint.end_line),
-        "end_column": place(complaint.end_column),
-        "key": complaint.key,
-        "problem": complaint.problem,
-        "advice": complaint.advice,
     })
 }

@@ -8,7 +8,7 @@ use clap::Command;
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Begin", &["demo", "init"]),
     ("Understand a config", &["check", "explain"]),
-    ("Serve", &["run", "health", "report"]),
+    ("Serve", &["run", "health", "drain", "report"]),
     ("Tokens", &["token"]),
     ("For shell and manual", &["completions", "man", "help"]),
 ];

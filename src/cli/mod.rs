@@ -6,6 +6,7 @@
 mod ask;
 mod check;
 mod completions;
+mod drain;
 mod explain;
 mod health;
 mod help;
@@ -35,7 +36,7 @@ const LONGEST_INPUT: u64 = 16 << 20;
 /// The longest word of a wrong argument that is told back; tokens are longer.
 const LONGEST_WORD: usize = 64;
 /// Commands of later versions.
-const PLANNED: [&str; 6] = ["drain", "user", "desk", "inject", "list", "revoke"];
+const PLANNED: [&str; 5] = ["user", "desk", "inject", "list", "revoke"];
 /// What stands for standard input.
 const STDIN: &str = "-";
 
@@ -75,6 +76,9 @@ enum Command {
     /// Ask the running process whether it is ready: the probe of a container without a shell.
     #[command(after_help = "Examples:\n  waxseal health\n  waxseal health --config /etc/waxseal/config.toml")]
     Health(ConfigFile),
+    /// Let the running process stop serving, and return when what was under way has ended: the preStop of a container.
+    #[command(after_help = "Examples:\n  waxseal drain\n  waxseal drain --config /etc/waxseal/config.toml")]
+    Drain(ConfigFile),
     /// Say who would be refused by the routes in report mode, and why.
     #[command(after_help = "Exit code 0: told; 1: the process gave no answer; 2: no good config.\n\n\
                             Examples:\n  waxseal report\n  waxseal report --json")]
@@ -173,6 +177,7 @@ pub fn main() -> ExitCode {
         Command::Demo { once } => demo::run(once, io::stdout()).map_err(Failure::AtStart),
         Command::Init(asked) => init::init(&asked),
         Command::Health(file) => health::health(&file),
+        Command::Drain(file) => drain::drain(&file),
         Command::Report(asked) => report::report(&asked),
         Command::Token(TokenCommand::Mint(mint)) => token::mint(&mint),
         Command::Token(TokenCommand::Inspect(asked)) => token::inspect(&asked).and_then(passes),

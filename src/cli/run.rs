@@ -6,6 +6,7 @@ use tokio::runtime;
 
 use super::{ConfigFile, Failure, tell_error, told};
 use crate::app::App;
+use crate::config;
 use crate::explain;
 use crate::net::Signals;
 use crate::telemetry::trace;
@@ -13,14 +14,17 @@ use crate::time::Clock;
 
 /// Serves until a signal says otherwise.
 pub(super) fn run(file: &ConfigFile) -> Result<(), Failure> {
-    let config = file.load()?;
+    let path = file.path()?;
+    let reading = config::read(path);
+    let config = reading.outcome.map_err(|report| Failure::AtStart(told(&report.diagnostics)))?;
     let held = explain::check(&config, Clock::System.now());
     held.map_err(|report| Failure::AtStart(told(&report.diagnostics)))?;
     if !config.warnings.is_empty() {
         tell_error(told(&config.warnings));
     }
-    trace::init(&config.telemetry).map_err(Failure::at_start)?;
+    let trace = trace::init(&config.telemetry).map_err(Failure::at_start)?;
     let app = App::start(config, Clock::System, Box::new(io::stdout())).map_err(Failure::at_start)?;
+    let app = app.following(path, reading.files, trace);
     for address in &app.addresses {
         tracing::info!(%address, "listening");
     }

@@ -118,7 +118,7 @@ pub struct Report {
 
 impl Report {
     /// A report of one complaint about the file as a whole.
-    pub(super) fn of_file(file: &Path, problem: &str, advice: &str) -> Self {
+    pub fn of_file(file: &Path, problem: &str, advice: &str) -> Self {
         Self { diagnostics: vec![Diagnostic::of_file(file.into(), Severity::Error, "", problem, advice)] }
     }
 }

@@ -30,8 +30,8 @@ use crate::upstream::{Server, Settings as Upstream};
 /// What a config was read from. A secret may stand in it.
 #[derive(Clone, Debug)]
 pub(super) struct Written {
-    text: Secret<String>,
-    file: Box<Path>,
+    pub(super) text: Secret<String>,
+    pub(super) file: Box<Path>,
 }
 
 impl Written {

@@ -12,6 +12,7 @@
 //! The environment and the files of secrets are read here and nowhere below. No secret gets into a complaint, a warning
 //! or the settings in effect as they are told.
 
+mod boot;
 mod case;
 mod cause;
 mod diagnostic;
@@ -46,8 +47,11 @@ pub use effective::Effective;
 pub use schema::schema;
 pub use shown::{quoted, quoted_key};
 
+use crate::decision::memo;
 use crate::decision::snapshot::Snapshot;
+use crate::watch::Glimpse;
 use crate::{admin, keys, net, proxy, telemetry, upstream};
+use boot::Boot;
 use diagnostic::Notes;
 use effective::Written;
 use source::Outside;
@@ -64,7 +68,7 @@ pub struct Config {
     /// The operator's front.
     pub admin: admin::Settings,
     /// What a worker remembers of proven tokens.
-    pub memo: MemoSettings,
+    pub memo: memo::Settings,
     /// The upstreams: first that of the top level, then others that routes name. `Route::upstream` is a place in here.
     pub upstreams: Vec<upstream::Settings>,
     /// The issuers and where their keys come from; an `IssuerId` is a place in here.
@@ -75,27 +79,40 @@ pub struct Config {
     pub cases: Vec<Case>,
     /// What the operator should know, in the order of the file.
     pub warnings: Vec<Diagnostic>,
+    /// What of it a running process cannot change.
+    boot: Boot,
     /// What it was read from.
     written: Written,
 }
 
-/// What a worker remembers of proven tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemoSettings {
-    /// Tokens; 0: none at all.
-    pub entries: usize,
-    /// Bytes that they may take.
-    pub size: u64,
+/// What came of reading a file.
+#[derive(Debug)]
+pub struct Reading {
+    /// Its settings, or all complaints about it.
+    pub outcome: Result<Config, Report>,
+    /// The file, and every file that it names, also those that could not be read; as they were before they were read. A
+    /// change of one of them may change the outcome.
+    pub files: Vec<Glimpse>,
 }
 
 /// Reads a file and the secrets it points to.
+#[allow(clippy::disallowed_methods, reason = "secrets may point to the environment, which is read here alone")]
+pub fn read(path: &Path) -> Reading {
+    let own = Glimpse::of(path);
+    let mut reading = match intake::text(path) {
+        Ok(text) => understand(&text, path, &|name| std::env::var(name).ok()),
+        Err(report) => Reading { outcome: Err(report), files: Vec::new() },
+    };
+    reading.files.push(own);
+    reading
+}
+
+/// Reads a file and the secrets it points to, for whoever reads it once.
 ///
 /// # Errors
 /// All complaints about it. Trying again helps only after the file, or what it points to, has changed.
-#[allow(clippy::disallowed_methods, reason = "secrets may point to the environment, which is read here alone")]
 pub fn load(path: &Path) -> Result<Config, Report> {
-    let text = intake::text(path)?;
-    parse(&text, path, &|name| std::env::var(name).ok())
+    read(path).outcome
 }
 
 /// Reads the text of a file. `file` names it in complaints, and relative paths start from its folder; `env` gives the
@@ -104,20 +121,24 @@ pub fn load(path: &Path) -> Result<Config, Report> {
 /// # Errors
 /// As [`load`].
 pub fn parse(text: &str, file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Report> {
+    understand(text, file, env).outcome
+}
+
+fn understand(text: &str, file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Reading {
     let mut notes = Notes::new(text, file);
     let (tree, errors) = DeTable::parse_recoverable(text);
     let raw = raw::File::read(tree.get_ref(), &mut notes);
-    let outside = Outside { folder: file.parent().unwrap_or(Path::new("")).to_owned(), env };
+    let outside = Outside::of(file, env);
     let written = Written::new(text, file);
     let config = resolve::resolve(&raw, written, &mut resolve::Context { notes: &mut notes, outside: &outside });
     lints::claims(&raw, &mut notes);
     lints::files(&raw, file, &outside, &mut notes);
     syntax::complain(&errors, text, &mut notes);
-    let warnings = notes.finish()?;
-    match config {
+    let outcome = notes.finish().and_then(|warnings| match config {
         Some(config) => Ok(Config { warnings, ..config }),
         None => Err(Report::of_file(file, "the routes cannot be put in order", "")),
-    }
+    });
+    Reading { outcome, files: outside.seen() }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use serde_json::{Value, json};
 
 use super::diagnostic::{Diagnostic, Severity};
 use crate::telemetry::treacherous::visible_lines;
@@ -15,6 +16,29 @@ use crate::telemetry::treacherous::visible_lines;
 pub fn complaints(diagnostics: &[Diagnostic]) -> String {
     let renderer = Renderer::styled();
     diagnostics.iter().map(|diagnostic| one(&renderer, diagnostic) + "\n\n").collect()
+}
+
+/// The complaints without colours, for whoever reads them elsewhere than at a terminal.
+#[must_use]
+pub fn plain(diagnostics: &[Diagnostic]) -> String {
+    anstream::adapter::strip_str(&complaints(diagnostics)).to_string()
+}
+
+/// A complaint for programs; what is about the file as a whole has no place.
+#[must_use]
+pub fn object(complaint: &Diagnostic) -> Value {
+    let place = |number: usize| (complaint.line > 0).then_some(number);
+    json!({
+        "severity": complaint.severity.name(),
+        "file": name(&complaint.file),
+        "line": place(complaint.line),
+        "column": place(complaint.column),
+        "end_line": place(complaint.end_line),
+        "end_column": place(complaint.end_column),
+        "key": complaint.key,
+        "problem": complaint.problem,
+        "advice": complaint.advice,
+    })
 }
 
 /// How many complaints there are: `config.toml: 2 errors, 1 warning`, or `more than 100 errors`; empty where there are

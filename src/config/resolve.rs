@@ -17,6 +17,7 @@ mod upstream;
 use std::sync::Arc;
 
 use super::Config;
+use super::boot::Boot;
 use super::diagnostic::Notes;
 use super::effective::Written;
 use super::raw;
@@ -77,6 +78,7 @@ pub(super) fn resolve(file: &raw::File, written: Written, cx: &mut Context<'_, '
         snapshot,
         cases,
         warnings: Vec::new(),
+        boot: Boot::of(file),
         written,
     })
 }

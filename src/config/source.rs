@@ -3,6 +3,7 @@
 //! This is where the environment and the files of secrets are read. What was read is put away in a [`Secret`] at once
 //! and never told in a complaint.
 
+use std::cell::RefCell;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -12,12 +13,13 @@ use super::diagnostic::Notes;
 use super::intake;
 use super::reader::{At, Field, Node, Read, Table};
 use crate::secret::Secret;
+use crate::watch::Glimpse;
 
 /// The biggest file that is taken for a secret or a key. What is bigger is some other file, or has no end.
 const BIGGEST: u64 = 1 << 20;
 
 /// Where a value is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// In a file, relative to the folder of the config file.
     File(String),
@@ -113,9 +115,28 @@ pub(super) struct Outside<'e> {
     pub(super) folder: PathBuf,
     /// The environment.
     pub(super) env: &'e dyn Fn(&str) -> Option<String>,
+    /// The files that were looked up, whether they could be read or not, as they were before.
+    seen: RefCell<Vec<Glimpse>>,
 }
 
-impl Outside<'_> {
+impl<'e> Outside<'e> {
+    /// What a config file may point to.
+    pub(super) fn of(file: &Path, env: &'e dyn Fn(&str) -> Option<String>) -> Self {
+        Self { folder: file.parent().unwrap_or(Path::new("")).to_owned(), env, seen: RefCell::default() }
+    }
+
+    /// The files that were looked up so far.
+    pub(super) fn seen(self) -> Vec<Glimpse> {
+        self.seen.into_inner()
+    }
+
+    /// Notes a file that is about to be read.
+    fn note(&self, file: &Path) {
+        let mut seen = self.seen.borrow_mut();
+        if !seen.iter().any(|seen| seen.file() == file) {
+            seen.push(Glimpse::of(file));
+        }
+    }
     /// The bytes of a source, or why they cannot be had. Those of files and variables are trimmed of white space.
     pub(super) fn fetch(&self, source: &Source) -> Result<Secret<Vec<u8>>, String> {
         match source {
@@ -139,6 +160,7 @@ impl Outside<'_> {
             return Err(String::from(CONTENT));
         }
         let path = self.path(path);
+        self.note(&path);
         let mut bytes = Vec::new();
         let read = intake::open(&path).and_then(|file| file.take(BIGGEST + 1).read_to_end(&mut bytes));
         match read {
@@ -160,6 +182,7 @@ impl Outside<'_> {
             notes.error(&path.span, key, CONTENT, advice(CONTENT));
             return file;
         }
+        self.note(&file);
         if let Err(error) = intake::open(&file).and_then(|mut open| open.read(&mut [0])) {
             let problem = format!("cannot read {}: {error}", file.display());
             notes.error(&path.span, key, &*problem, advice(&problem));
@@ -177,7 +200,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("key"), " \tsword fish\r\n").unwrap();
         let env = |name: &str| (name == "KEY").then(|| String::from("swordfish\n"));
-        let outside = Outside { folder: folder.path().to_owned(), env: &env };
+        let outside = Outside::of(&folder.path().join("config.toml"), &env);
         let fetch = |source| outside.fetch(&source).map(|secret| secret.expose().clone());
         assert_eq!(fetch(Source::File("key".into())).unwrap(), b"sword fish");
         assert_eq!(fetch(Source::Env("KEY".into())).unwrap(), b"swordfish");
@@ -189,5 +212,8 @@ mod tests {
         assert_eq!(fetch(Source::File(pem.into())).unwrap_err(), CONTENT);
         assert!(fetch(Source::Env("NONE".into())).unwrap_err().contains("NONE is not set"));
         assert!(fetch(Source::File("/dev/zero".into())).unwrap_err().contains("bigger"));
+        assert!(fetch(Source::File("key".into())).is_ok());
+        let seen: Vec<_> = outside.seen().iter().map(|seen| seen.file().to_owned()).collect();
+        assert_eq!(seen, ["key", "none", "pipe", "/dev/zero"].map(|name| folder.path().join(name)));
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Config, Report, parse};
+use super::{Config, Report, parse, read};
 
 /// A key that is long enough for HS512.
 pub(super) const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -66,4 +66,22 @@ impl Desk {
 /// How a report calls the file.
 fn name(report: &Report) -> &Path {
     &report.diagnostics[0].file
+}
+
+#[test]
+fn a_reading_names_every_file_that_its_outcome_may_change_with() {
+    let desk = Desk::new();
+    let path = desk.path("config.toml");
+    let issuer = "[issuer.a]\nissuer = 'i'\naudience = 'x'\nsecret = { file = 'key' }\n";
+    let top = TOP.replace("'127.0.0.1:0'", "'https://127.0.0.1:0'");
+    std::fs::write(&path, format!("{top}{issuer}[tls]\ncert = 'none.pem'\nkey = 'private.pem'\n")).unwrap();
+    let reading = read(&path);
+    assert!(reading.outcome.is_err(), "the certificate is not there");
+    let mut files: Vec<_> = reading.files.iter().map(|seen| seen.file().to_owned()).collect();
+    files.sort();
+    let mut expected = ["config.toml", "key", "none.pem", "private.pem"].map(|name| desk.path(name));
+    expected.sort();
+    assert_eq!(files, expected);
+    let absent = read(&desk.path("absent.toml"));
+    assert!(absent.outcome.is_err() && absent.files.len() == 1, "it may come to be");
 }

@@ -15,7 +15,19 @@ use super::keys::Stamp;
 use super::principal::Principal;
 
 /// Remembers proofs, bounded by number and by bytes. Belongs to one worker.
-pub struct Memo(Option<Proofs>);
+pub struct Memo {
+    settings: Settings,
+    proofs: Option<Proofs>,
+}
+
+/// How much is remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Tokens; 0: none at all.
+    pub entries: usize,
+    /// Bytes that they may take.
+    pub size: u64,
+}
 
 type Proofs = Cache<Known, Proof, Weight, RandomState, DefaultLifecycle<Known, Proof>>;
 
@@ -44,20 +56,28 @@ impl Weighter<Known, Proof> for Weight {
 impl Memo {
     /// A memo of at most so many entries and so many bytes; none of either turns it off.
     pub fn new(entries: usize, bytes: u64) -> Self {
+        let settings = Settings { entries, size: bytes };
         if entries == 0 || bytes == 0 {
-            return Self::off();
+            return Self { settings, proofs: None };
         }
         let least = (bytes / entries as u64).max(1);
         let options = OptionsBuilder::new().estimated_items_capacity(entries).weight_capacity(bytes).build();
         let cache = options.ok().map(|options| {
             Cache::with_options(options, Weight { least }, RandomState::new(), DefaultLifecycle::default())
         });
-        Self(cache)
+        Self { settings, proofs: cache }
     }
 
     /// A memo that remembers nothing.
     pub fn off() -> Self {
-        Self(None)
+        Self::new(0, 0)
+    }
+
+    /// Begins anew where other settings are in force than those it was made by.
+    pub fn fit(&mut self, settings: Settings) {
+        if self.settings != settings {
+            *self = Self::new(settings.entries, settings.size);
+        }
     }
 
     /// The proof of a token, if `still` says that the same issuers would be asked first, unchanged.
@@ -66,13 +86,13 @@ impl Memo {
         token: &[u8],
         still: impl FnOnce(&Principal, &[Stamp]) -> bool,
     ) -> Option<Arc<Principal>> {
-        let proof = self.0.as_mut()?.get(&Token(token))?;
+        let proof = self.proofs.as_mut()?.get(&Token(token))?;
         still(&proof.principal, &proof.asked).then(|| Arc::clone(&proof.principal))
     }
 
     /// Remembers that the last of `asked` proved the token of `principal`.
     pub(super) fn remember(&mut self, asked: Box<[Stamp]>, principal: Arc<Principal>) {
-        if let Some(cache) = &mut self.0 {
+        if let Some(cache) = &mut self.proofs {
             cache.insert(Known(Arc::clone(&principal)), Proof { asked, principal });
         }
     }
@@ -80,7 +100,7 @@ impl Memo {
 
 impl std::fmt::Debug for Memo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.0 {
+        match &self.proofs {
             Some(cache) => write!(f, "Memo({} proofs)", cache.len()),
             None => f.write_str("Memo(off)"),
         }
@@ -128,6 +148,26 @@ mod tests {
     use crate::decision::verify::{Token, prove};
     use crate::decision::witness::Nobody;
     use crate::time::UnixSeconds;
+
+    #[test]
+    fn a_memo_that_fits_is_kept_and_another_begins_anew() {
+        let slots = vec![slot(issuer("own"), vec![OWN.key(None, &[Algorithm::HS256])])];
+        let snapshot = snapshot(slots, vec![default(Policy::Deny)]);
+        let token = OWN.token(Algorithm::HS256, r#"{"alg":"HS256"}"#, &payload(&[], ""));
+        let token = Token { bytes: token.as_bytes(), issuers: &[IssuerId(0)] };
+        let own = Settings { entries: 8, size: 1 << 16 };
+        let mut memo = Memo::new(own.entries, own.size);
+        prove(token, &snapshot, &mut memo, UnixSeconds::new(NOW).unwrap(), &mut Nobody).unwrap();
+        for (settings, told) in [
+            (own, "Memo(1 proofs)"),
+            (Settings { entries: 9, ..own }, "Memo(0 proofs)"),
+            (Settings { entries: 0, ..own }, "Memo(off)"),
+            (own, "Memo(0 proofs)"),
+        ] {
+            memo.fit(settings);
+            assert_eq!(format!("{memo:?}"), told);
+        }
+    }
 
     #[test]
     fn a_memo_tells_how_much_it_remembers_and_not_what() {

@@ -3,34 +3,40 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
-use super::Hooks;
+use super::{Hooks, Limits};
 
 /// The count of open connections. Touched when one opens or closes, never by a request.
 pub(super) struct Census {
     open: AtomicUsize,
     admitted: AtomicU64,
-    limit: usize,
+    limits: Arc<ArcSwap<Limits>>,
     emptied: Notify,
     hooks: Hooks,
 }
 
 impl Census {
-    /// No connection yet; at most `limit` at a time.
-    pub(super) fn new(limit: usize, hooks: Hooks) -> Arc<Self> {
-        Arc::new(Self { open: AtomicUsize::new(0), admitted: AtomicU64::new(0), limit, emptied: Notify::new(), hooks })
+    /// No connection yet; at most as many as the limits in force permit.
+    pub(super) fn new(limits: Arc<ArcSwap<Limits>>, hooks: Hooks) -> Arc<Self> {
+        Arc::new(Self { open: AtomicUsize::new(0), admitted: AtomicU64::new(0), limits, emptied: Notify::new(), hooks })
     }
 
     /// Lets one more in, or `None` where the limit is reached.
     pub(super) fn admit(self: &Arc<Self>) -> Option<Ticket> {
-        if self.open.fetch_add(1, Ordering::AcqRel) >= self.limit {
+        if self.open.fetch_add(1, Ordering::AcqRel) >= self.limits.load().connections {
             self.leave();
             return None;
         }
         (self.hooks.opened)();
         let number = self.admitted.fetch_add(1, Ordering::Relaxed);
         Some(Ticket { census: Arc::clone(self), number })
+    }
+
+    /// What holds for a connection that opens now.
+    pub(super) fn limits(&self) -> &ArcSwap<Limits> {
+        &self.limits
     }
 
     /// Who is told.
@@ -83,7 +89,9 @@ mod tests {
 
     #[tokio::test]
     async fn admits_as_many_as_the_limit_and_tells_when_all_are_gone() {
-        let census = Census::new(2, Hooks::none());
+        let most = |connections| Arc::new(Limits { connections, ..super::super::harness::settings(vec![]).limits });
+        let limits = Arc::new(ArcSwap::new(most(2)));
+        let census = Census::new(Arc::clone(&limits), Hooks::none());
         census.empty().await;
         let (first, second) = (census.admit(), census.admit());
         assert!(first.is_some() && second.is_some());
@@ -91,6 +99,10 @@ mod tests {
         drop(first);
         let third = census.admit();
         assert!(third.is_some());
+        limits.store(most(1));
+        assert!(census.admit().is_none(), "who is in stays, and nobody else comes in");
+        limits.store(most(3));
+        assert!(census.admit().is_some());
         drop((second, third));
         census.empty().await;
     }

@@ -47,7 +47,7 @@ const PENDING_RESETS: usize = 20;
 
 /// What the connections of one worker have in common.
 pub(super) struct Shared {
-    limits: Limits,
+    limits: Arc<Limits>,
     hooks: Hooks,
     bells: Rc<Bells>,
     http1: http1::Builder,
@@ -56,15 +56,15 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Prepares to serve under `limits`.
-    pub(super) fn new(limits: Limits, hooks: Hooks) -> Self {
+    pub(super) fn new(limits: Arc<Limits>, hooks: Hooks, bells: Rc<Bells>) -> Self {
         let http1 = http1_builder(&limits);
         let http2 = http2_builder(&limits);
-        Self { limits, hooks, bells: Rc::new(Bells::default()), http1, http2 }
+        Self { limits, hooks, bells, http1, http2 }
     }
 
-    /// The bells of these connections.
-    pub(super) fn bells(&self) -> &Bells {
-        &self.bells
+    /// The limits that they are served under.
+    pub(super) fn limits(&self) -> &Arc<Limits> {
+        &self.limits
     }
 }
 

@@ -9,6 +9,7 @@ mod accept;
 mod activity;
 mod census;
 mod conn;
+mod controls;
 mod drain;
 mod frames;
 mod framing;
@@ -35,6 +36,7 @@ use std::time::Duration;
 use crate::decision::rejection::Code;
 
 pub use activity::{Answer, Flawed};
+pub use controls::{Change, Controls};
 pub use drain::{Drain, DrainSignal, Phase};
 pub use framing::{Flaw, check_length};
 pub use listener::{Bound, ListenError, bind};

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rustls::crypto::aws_lc_rs::{self, Ticketer};
+use aws_lc_rs::digest::{self, SHA256_OUTPUT_LEN};
+use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
 use rustls::server::NoServerSessionStorage;
 use rustls::version::{TLS12, TLS13};
 use rustls::{InconsistentKeys, ServerConfig};
@@ -31,7 +32,15 @@ pub struct TlsError {
 /// The certificate that new connections are shown; old ones keep theirs.
 #[derive(Debug)]
 pub struct ServerTls {
-    current: ArcSwap<ServerConfig>,
+    current: ArcSwap<Shown>,
+}
+
+/// A certificate that can be shown.
+#[derive(Debug)]
+pub(super) struct Shown {
+    config: Arc<ServerConfig>,
+    /// Tells apart what it was made of.
+    print: [u8; SHA256_OUTPUT_LEN],
 }
 
 impl ServerTls {
@@ -44,28 +53,35 @@ impl ServerTls {
         Ok(Self { current: ArcSwap::new(build(settings)?) })
     }
 
-    /// Reads the files anew for the connections to come.
+    /// Reads the files anew. Nothing changes until what was read is [shown](ServerTls::show).
     ///
     /// # Errors
     ///
-    /// As [`ServerTls::load`]; what was shown before goes on being shown.
-    pub fn reload(&self, settings: &TlsSettings) -> Result<(), TlsError> {
-        self.current.store(build(settings)?);
-        Ok(())
+    /// As [`ServerTls::load`].
+    pub(super) fn renew(&self, settings: &TlsSettings) -> Result<Arc<Shown>, TlsError> {
+        let (current, renewed) = (self.current.load_full(), build(settings)?);
+        // The sessions that clients keep are good with the one that they began with.
+        Ok(if renewed.print == current.print { current } else { renewed })
+    }
+
+    /// Shows it to the connections to come.
+    pub(super) fn show(&self, shown: Arc<Shown>) {
+        self.current.store(shown);
     }
 
     /// What a connection that opens now is shown.
     pub(super) fn current(&self) -> Arc<ServerConfig> {
-        self.current.load_full()
+        Arc::clone(&self.current.load().config)
     }
 }
 
-fn build(settings: &TlsSettings) -> Result<Arc<ServerConfig>, TlsError> {
+fn build(settings: &TlsSettings) -> Result<Arc<Shown>, TlsError> {
     let chain = read_chain(&settings.cert)?;
     let key = read_key(&settings.key)?;
+    let print = print(&chain, &key, settings.tls12);
     let versions: &[_] = if settings.tls12 { &[&TLS13, &TLS12] } else { &[&TLS13] };
     // The provider is named, so that no process-wide default has to be set before.
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(versions)
         .map_err(|error| TlsError::new(&settings.cert, "cert", format!("TLS cannot be set up: {error}")))?
         .with_no_client_auth()
@@ -76,7 +92,17 @@ fn build(settings: &TlsSettings) -> Result<Arc<ServerConfig>, TlsError> {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = Ticketer::new()
         .map_err(|error| TlsError::new(&settings.cert, "cert", format!("session tickets cannot be made: {error}")))?;
-    Ok(Arc::new(config))
+    Ok(Arc::new(Shown { config: Arc::new(config), print }))
+}
+
+/// A digest of all that a certificate is shown by.
+fn print(chain: &[CertificateDer<'_>], key: &PrivateKeyDer<'_>, tls12: bool) -> [u8; SHA256_OUTPUT_LEN] {
+    let mut digest = digest::Context::new(&digest::SHA256);
+    for part in chain.iter().map(CertificateDer::as_ref).chain([key.secret_der()]) {
+        digest.update(digest::digest(&digest::SHA256, part).as_ref());
+    }
+    digest.update(&[u8::from(tls12)]);
+    digest.finish().as_ref().try_into().unwrap_or_default()
 }
 
 fn read_chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -173,14 +199,21 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_reload_keeps_what_was_there() {
+    fn what_is_renewed_is_shown_when_it_is_told_and_unless_it_is_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let (good, _) = certificate(&folder.path().join("a"));
+        let (other, _) = certificate(&folder.path().join("b"));
         let tls = ServerTls::load(&good).unwrap();
         let before = tls.current();
-        tls.reload(&TlsSettings { key: good.cert.clone(), ..good.clone() }).unwrap_err();
-        assert!(Arc::ptr_eq(&before, &tls.current()));
-        tls.reload(&good).unwrap();
+        tls.renew(&TlsSettings { key: good.cert.clone(), ..good.clone() }).unwrap_err();
+        tls.show(tls.renew(&good).unwrap());
+        assert!(Arc::ptr_eq(&before, &tls.current()), "the same files");
+        let renewed = tls.renew(&other).unwrap();
+        assert!(Arc::ptr_eq(&before, &tls.current()), "not shown yet");
+        tls.show(renewed);
         assert!(!Arc::ptr_eq(&before, &tls.current()));
+        let before = tls.current();
+        tls.show(tls.renew(&TlsSettings { tls12: false, ..other }).unwrap());
+        assert!(!Arc::ptr_eq(&before, &tls.current()), "another version of TLS");
     }
 }

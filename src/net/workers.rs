@@ -1,5 +1,6 @@
 //! One thread a worker, each with a runtime of its own; nothing is shared between them but counts.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
@@ -24,7 +25,8 @@ use tokio::task::{JoinSet, LocalSet, spawn_local};
 use super::accept::accept_all;
 use super::census::Census;
 use super::conn::{Arrival, Shared, serve};
-use super::drain::{DrainSignal, Phase};
+use super::controls::Controls;
+use super::drain::{Bells, DrainSignal, Phase};
 use super::listener::{Bound, BoundUnix};
 use super::refuse::overloaded;
 use super::stream::Stream;
@@ -47,9 +49,15 @@ pub struct WorkerLost(usize);
 #[derive(Debug)]
 pub struct Workers {
     ends: mpsc::UnboundedReceiver<Result<(), WorkerLost>>,
+    controls: Controls,
 }
 
 impl Workers {
+    /// The hand on what may change while they run.
+    pub fn controls(&self) -> Controls {
+        self.controls.clone()
+    }
+
     /// Resolves when every worker has ended: after the stopping began, when all connections are gone or
     /// [`Phase::Ended`] is reached.
     ///
@@ -117,21 +125,20 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let make_worker = Arc::new(make_worker);
-    let census = Census::new(settings.limits.connections, hooks);
+    let controls = Controls::new(&settings.limits, bound.tls());
+    let census = Census::new(controls.limits(), hooks);
     let (ended, ends) = mpsc::unbounded_channel();
     for (number, share) in shares(bound, settings.workers.max(1)).into_iter().enumerate() {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
         let (make_worker, census, drain) = (Arc::clone(&make_worker), Arc::clone(&census), drain.clone());
-        let (limits, ended) = (settings.limits.clone(), ended.clone());
+        let ended = ended.clone();
         thread::Builder::new().name(format!("waxseal-worker-{number}")).spawn(move || {
-            let run = || {
-                run(runtime, async move { Worker::new(limits, census, drain, make_worker(number)).work(share).await })
-            };
+            let run = || run(runtime, async move { Worker::new(census, drain, make_worker(number)).work(share).await });
             let outcome = catch_unwind(AssertUnwindSafe(run));
             let _ = ended.send(outcome.map_err(|_| WorkerLost(number)));
         })?;
     }
-    Ok(Workers { ends })
+    Ok(Workers { ends, controls })
 }
 
 /// Runs `work` to its end, then drops whatever tasks are left.
@@ -182,10 +189,10 @@ pub async fn serve_cold<W, S, B>(
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let census = Census::new(limits.connections, hooks);
+    let census = Census::new(Controls::new(&limits, None).limits(), hooks);
     let local = LocalSet::new();
     let work = async {
-        let worker = Worker::new(limits, census, drain, make_service);
+        let worker = Worker::new(census, drain, make_service);
         let mut acceptors = JoinSet::new();
         acceptors.spawn_local(Rc::clone(&worker).accept_tcp(listener, None));
         worker.finish(acceptors).await;
@@ -195,7 +202,9 @@ pub async fn serve_cold<W, S, B>(
 
 /// What the tasks of one worker share.
 struct Worker<W> {
-    shared: Rc<Shared>,
+    /// By the limits that were in force when a connection last opened.
+    shared: RefCell<Rc<Shared>>,
+    bells: Rc<Bells>,
     census: Arc<Census>,
     drain: DrainSignal,
     make: Rc<W>,
@@ -209,9 +218,22 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    fn new(limits: Limits, census: Arc<Census>, drain: DrainSignal, make: W) -> Rc<Self> {
-        let shared = Rc::new(Shared::new(limits, census.hooks().clone()));
-        Rc::new(Self { shared, census, drain, make: Rc::new(make), refusals: Arc::new(Semaphore::new(REFUSALS)) })
+    fn new(census: Arc<Census>, drain: DrainSignal, make: W) -> Rc<Self> {
+        let bells = Rc::new(Bells::default());
+        let shared = Shared::new(census.limits().load_full(), census.hooks().clone(), Rc::clone(&bells));
+        let (shared, refusals) = (RefCell::new(Rc::new(shared)), Arc::new(Semaphore::new(REFUSALS)));
+        Rc::new(Self { shared, bells, census, drain, make: Rc::new(make), refusals })
+    }
+
+    /// What a connection that opens now is served by.
+    fn shared(&self) -> Rc<Shared> {
+        let limits = self.census.limits().load();
+        let mut shared = self.shared.borrow_mut();
+        if !Arc::ptr_eq(&limits, shared.limits()) {
+            let hooks = self.census.hooks().clone();
+            *shared = Rc::new(Shared::new(Arc::clone(&limits), hooks, Rc::clone(&self.bells)));
+        }
+        Rc::clone(&shared)
     }
 
     /// The life of a worker.
@@ -238,7 +260,7 @@ where
     async fn finish(&self, mut acceptors: JoinSet<()>) {
         let mut drain = self.drain.clone();
         drain.reached(Phase::Stopping).await;
-        self.shared.bells().ring();
+        self.bells.ring();
         let gone = async {
             while acceptors.join_next().await.is_some() {}
             self.census.empty().await;
@@ -300,7 +322,7 @@ where
         };
         let info = Arc::new(ConnInfo { peer, local, tls: tls.is_some(), id: ticket.number() });
         let arrival = Arrival { stream, tls: tls.map(ServerTls::current), info, ticket };
-        spawn_local(serve(Rc::clone(&self.shared), arrival, Rc::clone(&self.make)));
+        spawn_local(serve(self.shared(), arrival, Rc::clone(&self.make)));
     }
 }
 

@@ -58,7 +58,6 @@ use crate::telemetry::access::{self, AccessLog, AccessRecord, Excerpt, TokenDige
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::report::ReportLog;
 use crate::telemetry::trace::{RequestIds, acceptable_request_id};
-use crate::time::UnixSeconds;
 use crate::upstream::{Answer, Pool, Upstream, UpstreamError};
 
 /// What of an epoch this front needs besides the snapshot.
@@ -68,6 +67,8 @@ pub struct Front {
     pub settings: Settings,
     /// The upstreams, by their places in the configuration.
     pub upstreams: Vec<Arc<Upstream>>,
+    /// Where a line is written for each request, and how.
+    pub log: AccessLog,
 }
 
 /// The front of one worker.
@@ -77,7 +78,6 @@ pub struct Proxy {
     gate: Rc<Gate>,
     pool: Pool<UpBody>,
     ids: RequestIds,
-    log: AccessLog,
     digest: TokenDigest,
     reports: ReportLog,
     metrics: Arc<Metrics>,
@@ -89,12 +89,12 @@ impl Proxy {
         live: Live<Front>,
         gate: Gate,
         ids: RequestIds,
-        log: AccessLog,
         digest: TokenDigest,
         reports: ReportLog,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { live, gate: Rc::new(gate), pool: Pool::new(Arc::clone(&metrics)), ids, log, digest, reports, metrics }
+        let (gate, pool) = (Rc::new(gate), Pool::new(Arc::clone(&metrics)));
+        Self { live, gate, pool, ids, digest, reports, metrics }
     }
 
     /// Answers one request. A panic on its way ends this request alone.
@@ -128,7 +128,7 @@ impl Proxy {
         asker: &Asker,
     ) -> Response<DownBody> {
         let settings = &epoch.front.settings;
-        let mut account = self.open(conn, &request, asker, self.gate.now());
+        let mut account = self.open(&epoch.front.log, conn, &request, asker);
         let head = match look(&request) {
             Ok(head) => head,
             Err(rejection) => return self.refused(rejection, account, asker, settings),
@@ -220,14 +220,14 @@ impl Proxy {
     }
 
     /// Begins the account of a request.
-    fn open<B>(&self, conn: &ConnInfo, request: &Request<B>, asker: &Asker, now: UnixSeconds) -> Account {
+    fn open<B>(&self, log: &AccessLog, conn: &ConnInfo, request: &Request<B>, asker: &Asker) -> Account {
         let peer = match conn.peer {
             Peer::Ip(address) => access::Peer::Address(address.ip()),
             Peer::Unix => access::Peer::Unix,
         };
-        let line = || AccessRecord::open(now, asker.id(), peer, request.method(), request.uri().path());
-        let record = self.log.is_on().then(|| Box::new(line()));
-        Account::open(Arc::clone(self.metrics.unrouted()), self.log.clone(), record)
+        let line = || AccessRecord::open(self.gate.now(), asker.id(), peer, request.method(), request.uri().path());
+        let record = log.is_on().then(|| Box::new(line()));
+        Account::open(Arc::clone(self.metrics.unrouted()), log.clone(), record)
     }
 
     /// Notes what was decided, for counters and log.

@@ -22,7 +22,7 @@ use aws_lc_rs::rand::SystemRandom;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::metrics::Count;
-use super::{LogFormat, NoRandomness, Outcome};
+use super::{LogFormat, NoRandomness, Outcome, Settings};
 use crate::decision::rejection::Code;
 use crate::time::UnixSeconds;
 
@@ -226,6 +226,7 @@ pub struct AccessLog(Option<Handle>);
 
 #[derive(Clone, Debug)]
 struct Handle {
+    format: LogFormat,
     records: SyncSender<Message>,
     dropped: Arc<Count>,
     /// Hears from the writer when it is done; locked by [`AccessLog::close`] alone.
@@ -235,7 +236,7 @@ struct Handle {
 /// What goes to the writer. Boxed, so that the empty queue takes pointers and not records.
 #[derive(Debug)]
 enum Message {
-    Record(Box<AccessRecord>),
+    Record(Box<AccessRecord>, LogFormat),
     Close,
 }
 
@@ -254,13 +255,19 @@ impl AccessLog {
     pub fn start(format: LogFormat, sink: Box<dyn Write + Send>, dropped: Arc<Count>) -> io::Result<Self> {
         let (records, inbox) = mpsc::sync_channel(WAITING_LINES);
         let (said_done, done) = mpsc::channel();
-        let writer = writer::Writer::new(format, sink, Arc::clone(&dropped));
+        let writer = writer::Writer::new(sink, Arc::clone(&dropped));
         thread::Builder::new().name(String::from("access-log")).spawn(move || {
             writer.run(inbox);
             // Nobody hears it where nobody closes; that is fine.
             let _ = said_done.send(());
         })?;
-        Ok(Self(Some(Handle { records, dropped, done: Arc::new(Mutex::new(done)) })))
+        Ok(Self(Some(Handle { format, records, dropped, done: Arc::new(Mutex::new(done)) })))
+    }
+
+    /// The same log as these settings want it: in their format, or off.
+    pub fn told(&self, settings: &Settings) -> Self {
+        let on = self.0.as_ref().filter(|_| settings.access);
+        Self(on.map(|handle| Handle { format: settings.format, ..handle.clone() }))
     }
 
     /// Whether records are wanted, for whoever would rather not fill one in vain.
@@ -271,7 +278,7 @@ impl AccessLog {
     /// Gives a record away. Never waits: when the queue is full, or the log closed, the line is dropped and counted.
     pub fn write(&self, record: AccessRecord) {
         if let Some(handle) = &self.0
-            && handle.records.try_send(Message::Record(Box::new(record))).is_err()
+            && handle.records.try_send(Message::Record(Box::new(record), handle.format)).is_err()
         {
             handle.dropped.add();
         }

@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
 use aws_lc_rs::rand;
 use http::HeaderValue;
@@ -17,7 +18,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Layered, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::reload;
 
@@ -36,7 +37,7 @@ pub struct AlreadySet;
 
 /// The diagnostics that this handle belonged to are gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the log level cannot be changed: the log is closed")]
+#[error("the log cannot be changed: the log is closed")]
 pub struct LogClosed;
 
 /// Starts diagnostics on standard error for the whole process.
@@ -44,24 +45,34 @@ pub struct LogClosed;
 /// # Errors
 ///
 /// When it was called before. The first call's settings stay in force.
-pub fn init(settings: &Settings) -> Result<LevelHandle, AlreadySet> {
-    let (subscriber, level) = subscriber(settings, io::stderr().is_terminal(), io::stderr);
+pub fn init(settings: &Settings) -> Result<TraceHandle, AlreadySet> {
+    let (subscriber, handle) = subscriber(settings, io::stderr().is_terminal(), io::stderr);
     dispatcher::set_global_default(subscriber).map_err(|_| AlreadySet)?;
-    Ok(level)
+    Ok(handle)
 }
 
-/// Changes the level of diagnostics while they run.
-#[derive(Clone, Debug)]
-pub struct LevelHandle(reload::Handle<Targets, Registry>);
+/// Changes level and format of diagnostics while they run.
+#[derive(Clone)]
+pub struct TraceHandle {
+    level: reload::Handle<Targets, Registry>,
+    lines: Arc<dyn Fn(LogFormat) -> Result<(), LogClosed> + Send + Sync>,
+}
 
-impl LevelHandle {
-    /// From now on nothing less weighty than `level` is written.
+impl TraceHandle {
+    /// From now on diagnostics are written as `settings` say.
     ///
     /// # Errors
     ///
     /// When the diagnostics are gone, which happens only in tests.
-    pub fn set(&self, level: LevelFilter) -> Result<(), LogClosed> {
-        self.0.reload(filter(level)).map_err(|_| LogClosed)
+    pub fn set(&self, settings: &Settings) -> Result<(), LogClosed> {
+        self.level.reload(filter(settings.level)).map_err(|_| LogClosed)?;
+        (self.lines)(settings.format)
+    }
+}
+
+impl fmt::Debug for TraceHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TraceHandle")
     }
 }
 
@@ -71,20 +82,33 @@ fn filter(level: LevelFilter) -> Targets {
     Targets::new().with_default(level).with_targets(quiet)
 }
 
+/// What is written at each level and how; the layers below the one that writes.
+type Filtered = Layered<reload::Layer<Targets, Registry>, Registry>;
+
 /// Diagnostics into any writer.
-fn subscriber<W>(settings: &Settings, terminal: bool, writer: W) -> (Dispatch, LevelHandle)
+fn subscriber<W>(settings: &Settings, terminal: bool, writer: W) -> (Dispatch, TraceHandle)
+where
+    W: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
+{
+    let (filter, level) = reload::Layer::new(filter(settings.level));
+    let (layer, lines) = reload::Layer::new(layer(settings.format, terminal, writer.clone()));
+    let lines =
+        Arc::new(move |format| lines.reload(self::layer(format, terminal, writer.clone())).map_err(|_| LogClosed));
+    (Registry::default().with(filter).with(layer).into(), TraceHandle { level, lines })
+}
+
+/// Writes diagnostics in this format.
+fn layer<W>(format: LogFormat, terminal: bool, writer: W) -> Box<dyn Layer<Filtered> + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let (level, handle) = reload::Layer::new(filter(settings.level));
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_timer(Timer(Clock::System));
-    let layer = match settings.format {
+    match format {
         LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).boxed(),
         // Colour is switched off but never on here, so that NO_COLOR, which the library looks at, keeps its say.
         LogFormat::Text if terminal => layer.boxed(),
         LogFormat::Text => layer.with_ansi(false).boxed(),
-    };
-    (Registry::default().with(level).with(layer).into(), LevelHandle(handle))
+    }
 }
 
 /// The time of a diagnostic, written as in the access log.

@@ -93,6 +93,15 @@ impl Upstream {
         Ok(Self { settings, tls, meters })
     }
 
+    /// Whether both are described by the same settings and files, so that a connection to one is as good for the other.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same_tls = match (&self.tls, &other.tls) {
+            (Some(own), Some(other)) => own.is_same(other),
+            (own, other) => own.is_none() && other.is_none(),
+        };
+        same_tls && self.settings == other.settings
+    }
+
     /// As the operator describes it.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -172,4 +181,36 @@ pub enum UpstreamError {
     /// The body of the request broke off.
     #[error("the request body ended early")]
     RequestBody,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::metrics::Metrics;
+    use crate::time::Clock;
+
+    #[test]
+    fn one_whose_authorities_have_changed_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let ca = folder.path().join("ca.pem");
+        let certify = || {
+            let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+            std::fs::write(&ca, made.cert.pem()).unwrap();
+        };
+        let settings = Settings {
+            servers: vec![Server::Tcp { host: "localhost".into(), port: 443, tls: true }],
+            connect_timeout: Duration::from_secs(1),
+            response_timeout: Duration::from_secs(1),
+            idle_timeout: Duration::from_secs(1),
+            max_idle: 1,
+            host: HostMode::Preserve,
+            tls: TlsSettings { ca: Some(ca.clone()), ..TlsSettings::default() },
+        };
+        let made = || Upstream::new(settings.clone(), Metrics::new(Clock::System).upstream("x")).unwrap();
+        certify();
+        let (first, second) = (made(), made());
+        assert!(first.is_same(&second));
+        certify();
+        assert!(!first.is_same(&made()));
+    }
 }

@@ -355,7 +355,7 @@ fn help_and_version_are_results_and_wrong_arguments_are_errors() {
 #[test]
 fn a_command_of_a_later_version_says_so() {
     let folder = tempfile::TempDir::new().unwrap();
-    for arguments in [&["drain"][..], &["desk", "backup"], &["inject", "-f", "x"], &["token", "list"]] {
+    for arguments in [&["user", "add"][..], &["desk", "backup"], &["inject", "-f", "x"], &["token", "list"]] {
         let ended = run(arguments, folder.path());
         assert_eq!(ended.code, Some(2), "{}", ended.err);
         assert!(ended.err.contains("is not in this version yet"), "{}", ended.err);

@@ -38,6 +38,7 @@ mod program;
 mod puzzles;
 mod rates;
 mod refusals;
+mod reload;
 mod reports;
 mod revocation;
 mod secrets;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::super::MemoSettings;
 use super::super::diagnostic::Notes;
 use super::super::quantity::{Size, Time};
 use super::super::raw::{Admin, Drain, Limits as RawLimits, Log, Memo};
@@ -10,6 +9,7 @@ use super::super::reader::Field;
 use super::super::source::{self, Source};
 use super::listen::address;
 use super::{Context, table};
+use crate::decision::memo;
 use crate::net::{DrainSettings, Limits, Listen};
 use crate::secret::Secret;
 use crate::telemetry::LogFormat;
@@ -142,13 +142,13 @@ pub(super) fn log(field: &Field<Log>) -> telemetry::Settings {
 }
 
 /// What is remembered.
-pub(super) fn memo(field: &Field<Memo>) -> MemoSettings {
+pub(super) fn memo(field: &Field<Memo>) -> memo::Settings {
     /// The tokens of a day's busy clients, many times over.
     const ENTRIES: usize = 10_000;
     /// Room for as many tokens of a kilobyte and a half.
     const SIZE: Size = Size(16 << 20);
     let raw = table(field);
-    MemoSettings { entries: raw.entries.or(ENTRIES), size: raw.size.or(SIZE).0 }
+    memo::Settings { entries: raw.entries.or(ENTRIES), size: raw.size.or(SIZE).0 }
 }
 
 /// The operator's front.

@@ -6,7 +6,7 @@ use super::AlgorithmSet;
 use crate::decision::claims::ClaimPath;
 
 /// Who may issue tokens, and what tokens of theirs must be like.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Issuer {
     /// For people and for routes that name it.
     pub name: Arc<str>,

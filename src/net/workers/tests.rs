@@ -150,3 +150,31 @@ async fn a_cold_listener_serves_on_the_runtime_of_its_caller() {
     };
     tokio::join!(serving, asking);
 }
+
+#[tokio::test(flavor = "current_thread")]
+async fn limits_that_change_hold_for_connections_to_come() {
+    let server = Server::open(patient());
+    let mut before = server.connect().await;
+    assert!(before.ask("/").await.starts_with("http/1.1 200"));
+    let controls = server.workers.controls();
+    let mut changed = server.settings.clone();
+    changed.limits.headers = 2;
+    controls.apply(controls.prepare(&changed).unwrap());
+    let many = "GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\nB: 2\r\n\r\n";
+    before.send(many).await;
+    assert!(before.receive().await.starts_with("http/1.1 200"), "an open connection keeps its own");
+    let mut after = server.connect().await;
+    after.send(many).await;
+    assert!(after.receive().await.starts_with("http/1.1 431"));
+    changed.limits.connections = 2;
+    drop(after);
+    controls.apply(controls.prepare(&changed).unwrap());
+    eventually("the second is gone", || server.heard.open() == 1).await;
+    let second = server.connect().await;
+    eventually("the second is there", || server.heard.open() == 2).await;
+    let mut third = server.connect().await;
+    third.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(third.receive().await.starts_with("http/1.1 503"));
+    drop((before, second, third));
+    server.stop().await;
+}

@@ -35,7 +35,7 @@ fn snapshot(routes: &str) -> Snapshot {
 }
 
 fn epoch(number: u64, routes: &str) -> Epoch<()> {
-    Epoch { number, snapshot: snapshot(routes), meters: Arc::new([]), front: Arc::new(()) }
+    Epoch { number, snapshot: snapshot(routes), memo: Default::default(), meters: Arc::new([]), front: Arc::new(()) }
 }
 
 const GUARDED: &str = "[[route]]\npath = \"/x\"\n";

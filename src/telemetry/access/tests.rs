@@ -264,3 +264,18 @@ fn a_log_that_is_off_takes_everything_and_closes_at_once() {
     log.write(record());
     assert!(!log.is_on() && log.close(Duration::ZERO));
 }
+
+#[test]
+fn what_each_line_looks_like_may_change_while_the_log_is_open() {
+    let sink = Captured::default();
+    let log = AccessLog::start(LogFormat::Json, Box::new(sink.clone()), Arc::default()).unwrap();
+    let level = tracing::level_filters::LevelFilter::INFO;
+    let told = |format, access| log.told(&Settings { format, level, access });
+    told(LogFormat::Text, true).write(record());
+    told(LogFormat::Text, false).write(record());
+    told(LogFormat::Json, true).write(record());
+    assert!(log.close(LIMIT));
+    let written = sink.text();
+    let json: Vec<bool> = written.lines().map(|line| line.starts_with('{')).collect();
+    assert_eq!(json, [false, true], "{written}");
+}

@@ -20,7 +20,6 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Formats and writes.
 pub(super) struct Writer {
-    format: LogFormat,
     sink: Box<dyn Write + Send>,
     dropped: Arc<Count>,
     batch: String,
@@ -29,8 +28,8 @@ pub(super) struct Writer {
 
 impl Writer {
     /// A writer with nothing written yet.
-    pub(super) fn new(format: LogFormat, sink: Box<dyn Write + Send>, dropped: Arc<Count>) -> Self {
-        Self { format, sink, dropped, batch: String::new(), lines: 0 }
+    pub(super) fn new(sink: Box<dyn Write + Send>, dropped: Arc<Count>) -> Self {
+        Self { sink, dropped, batch: String::new(), lines: 0 }
     }
 
     /// Works until it is told to stop or nobody is left to send. The channel is taken, so that whoever sends afterwards
@@ -42,7 +41,7 @@ impl Writer {
             }
         }
         self.flush();
-        inbox.try_iter().filter(|message| matches!(message, Message::Record(_))).for_each(|_| self.dropped.add());
+        inbox.try_iter().filter(|message| matches!(message, Message::Record(..))).for_each(|_| self.dropped.add());
     }
 
     /// Takes what comes, and flushes whenever there is nothing, until two looks in a row find nothing. False: stop.
@@ -69,8 +68,8 @@ impl Writer {
 
     /// Adds one line to the batch. False: there are to be no more.
     fn take(&mut self, message: Message) -> bool {
-        let Message::Record(record) = message else { return false };
-        match self.format {
+        let Message::Record(record, format) = message else { return false };
+        match format {
             LogFormat::Json => line::json(&record, &mut self.batch),
             LogFormat::Text => line::text(&record, &mut self.batch),
         }

@@ -43,7 +43,7 @@ fn settings(format: LogFormat, level: LevelFilter) -> Settings {
 }
 
 /// Runs `work` with diagnostics that are captured.
-fn captured(settings: Settings, work: impl FnOnce(LevelHandle)) -> String {
+fn captured(settings: Settings, work: impl FnOnce(TraceHandle)) -> String {
     let output = Captured::default();
     let (subscriber, level) = subscriber(&settings, false, output.clone());
     dispatcher::with_default(&subscriber, || work(level));
@@ -70,15 +70,18 @@ fn a_text_diagnostic_has_no_colour_off_a_terminal() {
 }
 
 #[test]
-fn the_level_can_be_turned_while_running() {
+fn level_and_format_can_be_turned_while_running() {
     let output = captured(settings(LogFormat::Text, LevelFilter::WARN), |level| {
         tracing::info!("one");
-        level.set(LevelFilter::DEBUG).unwrap();
+        level.set(&settings(LogFormat::Text, LevelFilter::DEBUG)).unwrap();
         tracing::debug!("two");
-        level.set(LevelFilter::ERROR).unwrap();
+        level.set(&settings(LogFormat::Json, LevelFilter::ERROR)).unwrap();
         tracing::warn!("three");
+        tracing::error!("four");
     });
     assert!(output.contains("two") && !output.contains("one") && !output.contains("three"), "{output}");
+    let last: Value = serde_json::from_str(output.lines().last().unwrap()).unwrap();
+    assert_eq!(last["message"], "four", "in the other format");
 }
 
 #[test]
@@ -105,7 +108,7 @@ fn libraries_say_no_more_than_the_level_allows_either() {
 fn a_handle_whose_diagnostics_are_gone_says_so() {
     let (subscriber, level) = subscriber(&settings(LogFormat::Json, LevelFilter::OFF), false, io::sink);
     drop(subscriber);
-    assert_eq!(level.set(LevelFilter::INFO), Err(LogClosed));
+    assert_eq!(level.set(&settings(LogFormat::Text, LevelFilter::INFO)), Err(LogClosed));
 }
 
 #[test]

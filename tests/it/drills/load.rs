@@ -17,8 +17,6 @@ pub(super) struct Outcome {
     pub(super) which: usize,
     /// `allow`, or the code of the refusal.
     pub(super) verdict: String,
-    /// The whole head of the answer.
-    pub(super) head: String,
 }
 
 /// Requests under way; each connection sends its own at an even pace and waits for each answer.
@@ -52,7 +50,7 @@ impl Load {
                     let sent = Instant::now();
                     let response = client.send(&bytes).response(false);
                     let verdict = if response.status == 200 { "allow".to_owned() } else { response.code() };
-                    outcomes.push(Outcome { sent, which, verdict, head: response.head });
+                    outcomes.push(Outcome { sent, which, verdict });
                 }
                 outcomes
             })

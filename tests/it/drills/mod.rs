@@ -14,12 +14,12 @@ use crate::tokens::bearer;
 use crate::upstream::Upstream;
 
 /// How long a drill takes: short, or long where `WAXSEAL_DRILLS=long`.
-fn length<T>(short: T, long: T) -> T {
+pub(crate) fn length<T>(short: T, long: T) -> T {
     if std::env::var("WAXSEAL_DRILLS").is_ok_and(|length| length == "long") { long } else { short }
 }
 
 /// Prints the row of a drill.
-fn tell(drill: &str, seen: &str) {
+pub(crate) fn tell(drill: &str, seen: &str) {
     eprintln!("drill | {drill} | {seen}");
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::load::Load;
 use super::{config, guarded, length, rest, tell};
-use crate::harness::{Sidecar, eventually};
+use crate::harness::Sidecar;
 use crate::tokens::{SECRET, now, signed};
 use crate::upstream::Upstream;
 
