@@ -22,15 +22,15 @@ use crate::upstream::{Answer, Upstream, ok};
 const OTHER: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
 
 /// The program with a config file of its own.
-struct Running {
+pub(crate) struct Running {
     folder: TempDir,
     program: Program,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     admin: SocketAddr,
 }
 
 impl Running {
-    fn start(config: &str) -> Self {
+    pub(crate) fn start(config: &str) -> Self {
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("config.toml"), config).unwrap();
         std::fs::write(folder.path().join("jwtKey.txt"), SECRET).unwrap();
@@ -44,12 +44,12 @@ impl Running {
     }
 
     /// Puts a file in the place of another, as a careful writer does.
-    fn put(&self, name: &str, text: &str) {
+    pub(crate) fn put(&self, name: &str, text: &str) {
         put(self.folder.path(), name, text);
     }
 
     /// Orders a reload with this config.
-    fn reload(&self, config: &str) -> Response {
+    pub(crate) fn reload(&self, config: &str) -> Response {
         self.put("config.toml", config);
         ask(self.admin, "POST", "/reload", &[], "")
     }
@@ -77,7 +77,7 @@ fn put(folder: &Path, name: &str, text: &str) {
 }
 
 /// What the file begins with.
-fn top(upstream: &Upstream) -> String {
+pub(crate) fn top(upstream: &Upstream) -> String {
     format!(
         "listen = \"127.0.0.1:0\"\nworkers = 2\n{}unmatched = \"open\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
         upstream.line()

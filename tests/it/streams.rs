@@ -1,7 +1,7 @@
 //! Streams: a tunnel, a stream of events and a gRPC answer end with the token that opened them; nothing else does.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use crate::upstream::{Answer, Upstream};
 /// A close frame with the code 1008 and the word for a bad token.
 const CLOSE: &[u8] = b"\x88\x0f\x03\xf0invalid_token";
 /// A text frame.
-const HELLO: &[u8] = b"\x81\x05hello";
+pub(crate) const HELLO: &[u8] = b"\x81\x05hello";
 
 /// A clock that goes as the machine's does, and is set by so many seconds.
 #[derive(Clone, Default)]
@@ -57,7 +57,7 @@ fn token(seconds: f64) -> String {
 }
 
 /// An upstream that changes to a protocol and then does as it is told; what came up to it afterwards is sent on.
-fn switching(
+pub(crate) fn switching(
     protocol: &'static str,
     then: impl Fn(&mut TcpStream) + Send + Sync + 'static,
 ) -> (Upstream, mpsc::Receiver<Vec<u8>>) {
@@ -78,15 +78,15 @@ fn switching(
     (upstream, told)
 }
 
-fn switched(sidecar: &Sidecar, protocol: &str, token: &str) -> Client {
+pub(crate) fn switched(to: SocketAddr, protocol: &str, token: &str) -> Client {
     let fields = [("Connection", "Upgrade"), ("Upgrade", protocol), ("Authorization", token)];
-    let mut client = Client::connect(sidecar.address);
+    let mut client = Client::connect(to);
     assert_eq!(client.send(&request("GET", "/guarded", &fields, "")).response(false).status, 101);
     client
 }
 
 /// Everything that comes to the end.
-fn rest(client: &mut Client) -> Vec<u8> {
+pub(crate) fn rest(client: &mut Client) -> Vec<u8> {
     let mut all = Vec::new();
     loop {
         let bytes = client.bytes();
@@ -119,7 +119,7 @@ fn unmasked(frame: &[u8]) -> Vec<u8> {
 fn a_websocket_is_closed_with_1008_on_both_sides() {
     let (upstream, came_up) = switching("WebSocket", |stream| stream.write_all(HELLO).unwrap());
     let sidecar = sidecar(&upstream);
-    let mut client = switched(&sidecar, "websocket", &token(2.0));
+    let mut client = switched(sidecar.address, "websocket", &token(2.0));
     client.send(b"\x81\x82\0\0\0\0ab");
     let down = rest(&mut client);
     assert_eq!(down, [HELLO, CLOSE].concat());
@@ -140,7 +140,7 @@ fn a_websocket_is_closed_behind_the_frame_that_has_begun() {
         stream.write_all(&[&HELLO[4..], HELLO].concat()).unwrap();
     });
     let sidecar = sidecar(&upstream);
-    let mut client = switched(&sidecar, "websocket", &token(1.0));
+    let mut client = switched(sidecar.address, "websocket", &token(1.0));
     assert_eq!(rest(&mut client), [HELLO, CLOSE].concat());
 }
 
@@ -153,7 +153,7 @@ fn a_frame_that_does_not_end_is_cut() {
         }
     });
     let sidecar = sidecar(&upstream);
-    let mut client = switched(&sidecar, "websocket", &token(1.0));
+    let mut client = switched(sidecar.address, "websocket", &token(1.0));
     let started = Instant::now();
     assert!(rest(&mut client).ends_with(b"more"));
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
@@ -163,7 +163,7 @@ fn a_frame_that_does_not_end_is_cut() {
 fn a_tunnel_of_another_protocol_is_cut() {
     let (upstream, came_up) = switching("custom", |_| {});
     let sidecar = sidecar(&upstream);
-    let mut client = switched(&sidecar, "custom", &token(1.0));
+    let mut client = switched(sidecar.address, "custom", &token(1.0));
     assert!(client.is_closed(), "nothing of waxseal's own is put into it");
     assert!(came_up.recv_timeout(Duration::from_secs(5)).unwrap().is_empty());
     check_told(&sidecar, "/guarded", 101);

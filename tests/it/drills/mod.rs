@@ -7,6 +7,7 @@ mod clock;
 mod issuer;
 mod load;
 mod revocation;
+mod streams;
 
 use std::time::Duration;
 
