@@ -17,6 +17,7 @@ mod traffic;
 mod upgrade;
 
 use std::any::Any;
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,6 +56,10 @@ use crate::telemetry::trace::{RequestIds, acceptable_request_id};
 use crate::time::UnixSeconds;
 use crate::upstream::{Answer, Pool, Upstream, UpstreamError};
 
+/// Refusals that a worker does in a row. A few hundred microseconds; to wait for events after each would cost a system
+/// call a refusal.
+const REFUSALS: u32 = 4;
+
 /// What of an epoch this front needs besides the snapshot.
 #[derive(Debug)]
 pub struct Front {
@@ -74,6 +79,8 @@ pub struct Proxy {
     digest: TokenDigest,
     reports: ReportLog,
     metrics: Arc<Metrics>,
+    /// How many were refused, for turns alone.
+    refusals: Cell<u32>,
 }
 
 impl Proxy {
@@ -87,7 +94,8 @@ impl Proxy {
         reports: ReportLog,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { live, gate, pool: Pool::new(Arc::clone(&metrics)), ids, log, digest, reports, metrics }
+        let (pool, refusals) = (Pool::new(Arc::clone(&metrics)), Cell::default());
+        Self { live, gate, pool, ids, log, digest, reports, metrics, refusals }
     }
 
     /// Answers one request. A panic on its way ends this request alone.
@@ -135,7 +143,10 @@ impl Proxy {
         self.note(&mut account, &decision, epoch, &head);
         let permit = match decision.verdict {
             Verdict::Allow(permit) => permit,
-            Verdict::Reject(rejection) => return self.refused(rejection, account, asker, settings),
+            Verdict::Reject(rejection) => {
+                self.give_way().await;
+                return self.refused(rejection, account, asker, settings);
+            }
         };
         if is_preflight && settings.cors.answer_preflight {
             account.allowed(None);
@@ -233,6 +244,16 @@ impl Proxy {
             Some(TokenMark::Digest(self.digest.of(&token)))
         };
         record.token = id.map(|id| TokenMark::Id(Excerpt::text(id))).or_else(digest);
+    }
+
+    /// Lets the other connections of this worker go first, at every few refusals: whoever sends bad tokens by the dozen
+    /// at once keeps nobody waiting for more than these few.
+    async fn give_way(&self) {
+        let count = self.refusals.get().wrapping_add(1);
+        self.refusals.set(count);
+        if count.is_multiple_of(REFUSALS) {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Closes the account of a refused request and answers it.
