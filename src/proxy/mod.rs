@@ -20,6 +20,7 @@ mod upgrade;
 mod websocket;
 
 use std::any::Any;
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -60,6 +61,10 @@ use crate::telemetry::report::ReportLog;
 use crate::telemetry::trace::{RequestIds, acceptable_request_id};
 use crate::upstream::{Answer, Pool, Upstream, UpstreamError};
 
+/// Refusals that a worker does in a row. A few hundred microseconds; to wait for events after each would cost a system
+/// call a refusal.
+const REFUSALS: u32 = 4;
+
 /// What of an epoch this front needs besides the snapshot.
 #[derive(Debug)]
 pub struct Front {
@@ -81,6 +86,8 @@ pub struct Proxy {
     digest: TokenDigest,
     reports: ReportLog,
     metrics: Arc<Metrics>,
+    /// How many were refused, for turns alone.
+    refusals: Cell<u32>,
 }
 
 impl Proxy {
@@ -93,8 +100,8 @@ impl Proxy {
         reports: ReportLog,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let (gate, pool) = (Rc::new(gate), Pool::new(Arc::clone(&metrics)));
-        Self { live, gate, pool, ids, digest, reports, metrics }
+        let (gate, pool, refusals) = (Rc::new(gate), Pool::new(Arc::clone(&metrics)), Cell::default());
+        Self { live, gate, pool, ids, digest, reports, metrics, refusals }
     }
 
     /// Answers one request. A panic on its way ends this request alone.
@@ -144,7 +151,10 @@ impl Proxy {
         let opening = Opening::of(&head, request.uri(), host.as_ref(), &decision, now);
         let permit = match decision.verdict {
             Verdict::Allow(permit) => permit,
-            Verdict::Reject(rejection) => return self.refused(rejection, account, asker, settings),
+            Verdict::Reject(rejection) => {
+                self.give_way().await;
+                return self.refused(rejection, account, asker, settings);
+            }
         };
         if is_preflight && settings.cors.answer_preflight {
             account.allowed(None);
@@ -244,6 +254,16 @@ impl Proxy {
             Some(TokenMark::Digest(self.digest.of(&token)))
         };
         record.token = id.map(|id| TokenMark::Id(Excerpt::text(id))).or_else(digest);
+    }
+
+    /// Lets the other connections of this worker go first, at every few refusals: whoever sends bad tokens by the dozen
+    /// at once keeps nobody waiting for more than these few.
+    async fn give_way(&self) {
+        let count = self.refusals.get().wrapping_add(1);
+        self.refusals.set(count);
+        if count.is_multiple_of(REFUSALS) {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Closes the account of a refused request and answers it.
