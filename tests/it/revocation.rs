@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::client::ask;
 use crate::harness::{Sidecar, eventually};
+use crate::issuer::{Idp, Mood, certificate};
 use crate::program::{Program, folder_with};
 use crate::tokens::{SECRET, bearer, now};
 use crate::upstream::{Answer, Upstream};
@@ -175,6 +176,26 @@ fn a_deny_list_behind_a_url_is_asked_for_again_and_again() {
     let told = eventually("a warning", || Some(readyz(&sidecar)).filter(|told| told.contains("warning")));
     assert!(told.contains("it answered 500") && told.contains("an earlier list stays in force"), "{told}");
     assert_eq!((judged(&sidecar, &token("a")), judged(&sidecar, &token("b"))), ("token_revoked".into(), "ok".into()));
+}
+
+#[test]
+fn a_list_is_fetched_by_tls_from_whom_the_authority_vouches_for() {
+    let (upstream, folder) = (Upstream::friendly(), TempDir::new().unwrap());
+    let authority = certificate(folder.path(), "authority.pem", false);
+    let server = Idp::over_tls(&[], &authority);
+    let list = "{\"jti\":\"a\"}".to_owned();
+    server.is(Mood::Answers(200, "Content-Type: text/plain\r\n", list));
+    let with = |ca: &str| {
+        let key = format!("secret = {{ text = \"{SECRET}\" }}");
+        sidecar(&upstream, &format!("{key}\nrevoked = {{ url = \"{}\" }}\n{ca}", server.keys()))
+    };
+    let trusting = with(&format!("ca = {authority:?}"));
+    eventually("the list", || (judged(&trusting, &token("b")) == "ok").then_some(()));
+    assert_eq!(judged(&trusting, &token("a")), "token_revoked");
+    let distrusting = with("");
+    let told = eventually("a warning", || Some(readyz(&distrusting)).filter(|told| told.contains("warning")));
+    assert!(told.contains("no connection"), "{told}");
+    assert_eq!(judged(&distrusting, &token("b")), "keys_unavailable");
 }
 
 #[test]

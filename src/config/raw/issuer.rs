@@ -67,14 +67,14 @@ pub(crate) struct Issuer {
     pub(crate) pause: Field<Time>,
     /// How long a fetch of keys may take. Default `"5s"`.
     pub(crate) fetch_timeout: Field<Time>,
-    /// PEM file of the authorities to trust where keys are fetched. Default: the system's and those built in.
+    /// PEM file of the authorities to trust where keys or `revoked` are fetched. Default: the system's and those built in.
     pub(crate) ca: Field<String>,
     /// A file that keeps the last good key set over a restart. Default: none.
     #[schemars(extend("examples" = ["/var/lib/waxseal/idp.json"]))]
     pub(crate) shelf: Field<String>,
     /// How long a key set may be used after it was fetched, however many fetches fail. Default `"24h"`.
     pub(crate) stale: Field<Time>,
-    /// Whether keys are fetched by `http://` from beyond this machine. Default false.
+    /// Whether keys and `revoked` are fetched by `http://` from beyond this machine. Default false.
     pub(crate) insecure_http: Field<bool>,
     /// Tokens that were taken back: `{ file = "…" }` or `{ url = "…" }`, and what holds while that is `missing`.
     #[schemars(extend("examples" = [{ "file": "/run/waxseal/revoked.jsonl" }]))]

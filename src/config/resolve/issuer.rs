@@ -102,7 +102,12 @@ impl Case<'_> {
                 IssuerSlot::new(Arc::new(issuer.clone()), Arc::new(loaded.keys))
             }
         };
-        let (revoked, slot) = revoked::revoked(&self.raw.revoked, &self.key("revoked"), slot, cx);
+        let ca = match &source.value {
+            KeySource::Fetched(plan) => plan.ca.clone(),
+            _ => self.raw.ca.at().filter(|_| self.has_remote_list()).map(|ca| self.authorities(ca, cx)),
+        };
+        let way = revoked::Way { ca, insecure: self.raw.insecure_http.or(false) };
+        let (revoked, slot) = revoked::revoked(&self.raw.revoked, &self.key("revoked"), way, slot, cx);
         Some((Settings { issuer, source: source.value, revoked }, slot))
     }
 
@@ -271,7 +276,8 @@ impl Case<'_> {
             }
         }
         if !self.is_fetched() {
-            for (span, name) in self.of_fetching() {
+            let shared = |name: &str| self.has_remote_list() && matches!(name, "ca" | "insecure_http");
+            for (span, name) in self.of_fetching().into_iter().filter(|(_, name)| !shared(name)) {
                 only(span, name, "keys that are fetched (`jwks = { url }`, `discovery`)", notes);
             }
         }

@@ -187,6 +187,8 @@ fn issuers() {
         ("secret = { file = 'key' }\nrevoked = { url = 'http://i/' }", 3, "http:// beyond this machine"),
         ("secret = { file = 'key' }\nrevoked = { fiel = 'x' }", 3, "did you mean \"file\"?"),
         ("secret = { file = 'key' }\nrevoked = { file = 'x', missing = 'shut' }", 3, "expected \"closed\" or \"open\""),
+        ("secret = { file = 'key' }\nrevoked = { url = 'https://i/' }\nca = 'key'", 4, "there is no certificate in it"),
+        ("secret = { file = 'key' }\nrevoked = { file = 'x' }\nca = 'key'", 4, "`ca` belongs to keys that are fetched"),
         ("secret = { file = 'key' }\nstale = '1d'", 3, "`stale` belongs to keys that are fetched"),
         ("secret = { file = 'key' }\nleway = '1s'", 3, "did you mean \"leeway\"?"),
     ] {

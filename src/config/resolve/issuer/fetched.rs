@@ -38,6 +38,11 @@ impl Case<'_> {
         url || !self.raw.discovery.is_absent()
     }
 
+    /// Whether its list of revoked tokens is fetched.
+    pub(super) fn has_remote_list(&self) -> bool {
+        self.raw.revoked.get().is_some_and(|revoked| !revoked.url.is_absent())
+    }
+
     /// The settings that belong to fetching, by name, where they stand.
     pub(super) fn of_fetching(&self) -> [(Option<&Range<usize>>, &'static str); 7] {
         let raw = self.raw;
@@ -144,7 +149,7 @@ impl Case<'_> {
     }
 
     /// The file of authorities, after a look whether it is any good.
-    fn authorities(&self, ca: &At<String>, cx: &mut Context<'_, '_>) -> std::path::PathBuf {
+    pub(super) fn authorities(&self, ca: &At<String>, cx: &mut Context<'_, '_>) -> std::path::PathBuf {
         let file = cx.outside.readable(ca, &self.key("ca"), cx.notes);
         let settings = TlsSettings { ca: Some(file.clone()), ..TlsSettings::default() };
         if let Some(error) = TlsClient::load(&settings).err().filter(|_| !cx.notes.blames(&ca.span)) {

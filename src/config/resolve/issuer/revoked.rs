@@ -1,5 +1,6 @@
 //! `revoked` of an issuer: where the list of tokens is that it took back.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::super::super::raw::Revoked;
@@ -11,11 +12,20 @@ use crate::decision::revocation::Missing;
 use crate::keys::Address;
 use crate::keys::revoked::{From, Settings};
 
+/// How what an issuer publishes is fetched.
+pub(super) struct Way {
+    /// PEM file of the authorities to trust instead of the usual ones.
+    pub(super) ca: Option<PathBuf>,
+    /// Whether by `http://` from beyond this machine too.
+    pub(super) insecure: bool,
+}
+
 /// Resolves where the list is, and gives the slot what can be known of it now. A list that cannot be had is no reason not
 /// to start: what holds then is `missing`.
 pub(super) fn revoked(
     field: &Field<Revoked>,
     key: &str,
+    way: Way,
     slot: IssuerSlot,
     cx: &mut Context<'_, '_>,
 ) -> (Option<Settings>, IssuerSlot) {
@@ -27,10 +37,11 @@ pub(super) fn revoked(
             return (None, slot);
         }
         (Some(file), None) => From::File(cx.outside.path(&file.value)),
-        (None, Some(url)) => match Address::parse(&url.value, false) {
-            Ok(address) => From::Url { text: url.value.as_str().into(), address, ca: None },
+        (None, Some(url)) => match Address::parse(&url.value, way.insecure) {
+            Ok(address) => From::Url { text: url.value.as_str().into(), address, ca: way.ca },
             Err(error) => {
-                let advice = "write url = \"https://…\"; http:// is taken on this machine alone";
+                let advice =
+                    "write url = \"https://…\"; http:// is taken on this machine alone, unless `insecure_http`";
                 cx.notes.error(&url.span, format!("{key}.url"), error.to_string(), advice);
                 return (None, slot);
             }
