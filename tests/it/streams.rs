@@ -86,7 +86,7 @@ pub(crate) fn switched(to: SocketAddr, protocol: &str, token: &str) -> Client {
 }
 
 /// Everything that comes to the end.
-pub(crate) fn rest(client: &mut Client) -> Vec<u8> {
+fn rest(client: &mut Client) -> Vec<u8> {
     let mut all = Vec::new();
     loop {
         let bytes = client.bytes();
