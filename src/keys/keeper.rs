@@ -89,17 +89,26 @@ impl Keeper {
         keeper
     }
 
-    /// Takes other settings. An issuer that is fetched as before keeps its keys and its times; the others start anew.
+    /// Takes other settings. An issuer that is fetched as before keeps its keys and its times. One that is fetched at other
+    /// times keeps its keys, which are as good as before, and is fetched anew; the others start without.
     pub fn replace(&self, settings: &[Settings]) {
         let mut state = self.0.state.borrow_mut();
         let mut before = std::mem::take(&mut state.tended);
         for (settings, plan) in settings.iter().filter_map(|settings| Some((settings, settings.plan()?))) {
             let name = &settings.issuer.name;
             let same = before.iter().position(|tended| tended.name == *name && *tended.plan == *plan);
-            state.tended.push(match same {
+            let tended = match same {
                 Some(at) => before.swap_remove(at),
-                None => Tended::new(Arc::clone(name), Arc::new(plan.clone()), (self.0.meters)(name), &self.0.clock),
-            });
+                None => {
+                    let mut new =
+                        Tended::new(Arc::clone(name), Arc::new(plan.clone()), (self.0.meters)(name), &self.0.clock);
+                    if let Some(before) = before.iter_mut().find(|tended| tended.name == *name) {
+                        new.take_over(before);
+                    }
+                    new
+                }
+            };
+            state.tended.push(tended);
         }
         let lost = before.into_iter().map(|tended| tended.name);
         let lost: Vec<_> = lost.filter(|name| state.tended.iter().all(|tended| tended.name != *name)).collect();

@@ -98,6 +98,12 @@ impl Plan {
         Fetched { good: None, stale: self.stale.as_secs_f64(), asked: None, pause: self.pause.as_secs_f64() }
     }
 
+    /// Whether it fetches what another does, and trusts what the other trusts; when and how often does not matter.
+    pub(super) fn brings_the_same(&self, other: &Self) -> bool {
+        let what = |plan: &Self| (plan.wanted, plan.insecure);
+        self.origin == other.origin && self.ca == other.ca && what(self) == what(other)
+    }
+
     /// Fetches the set once.
     ///
     /// # Errors

@@ -89,6 +89,25 @@ impl Tended {
         tended
     }
 
+    /// Takes over what is known of the same issuer, where it was fetched from the same place by the same rules: whoever
+    /// sets other times, perhaps because the issuer is away, must not lose the keys by it. Strangers gain no fetch either.
+    pub(super) fn take_over(&mut self, before: &mut Self) {
+        if !self.plan.brings_the_same(&before.plan) {
+            return;
+        }
+        self.asked = before.asked;
+        self.failing = before.failing.take();
+        // They wait for the fetch that begins now.
+        self.waiting = std::mem::take(&mut before.waiting);
+        // What lies on another shelf may be older, or newer.
+        if let Some(good) = before.good.filter(|good| self.good.is_none_or(|own| own <= *good)) {
+            self.keys = before.keys.take();
+            self.good = Some(good);
+            self.notes = std::mem::take(&mut before.notes);
+            self.meters.fetched_at(good);
+        }
+    }
+
     /// What a decision wants to know.
     pub(super) fn fetched(&self) -> Fetched {
         Fetched { good: self.good, asked: self.asked.map(|(_, moment)| moment), ..self.plan.unfetched() }

@@ -341,6 +341,47 @@ async fn who_is_fetched_as_before_keeps_keys_and_times() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_fetched_at_other_times_keeps_its_keys_and_from_elsewhere_does_not() {
+    type Change = fn(&mut Plan);
+    let changed = |change: Change| {
+        let mut other = settings("idp", None);
+        if let KeySource::Fetched(plan) = &mut other.source {
+            change(plan);
+        }
+        other
+    };
+    let origin: Change = |plan| plan.origin = Origin::Url(Address::parse("https://other.example/", false).unwrap());
+    for (name, change, kept) in [
+        ("refresh", (|plan| plan.refresh = Duration::from_secs(60)) as Change, true),
+        ("pause", |plan| plan.pause = Duration::from_secs(5), true),
+        ("fetch_timeout", |plan| plan.timeout = Duration::from_secs(7), true),
+        ("stale", |plan| plan.stale = Duration::from_secs(86_400), true),
+        ("url", origin, false),
+        ("algorithms", |plan| plan.wanted = Some(AlgorithmSet::default()), false),
+        ("ca", |plan| plan.ca = Some("ca.pem".into()), false),
+        ("insecure_http", |plan| plan.insecure = true, false),
+    ] {
+        play(good("a"), None, async |stage| {
+            seconds(1.0).await;
+            stage.played.does(Answer::default());
+            let other = changed(change);
+            stage.keeper.replace(std::slice::from_ref(&other));
+            let fetched = other.plan().unwrap().unfetched();
+            let mut slots = [IssuerSlot::supplied(Arc::new(issuer("idp")), None, Supply::Fetched(fetched))];
+            stage.keeper.furnish(&mut slots);
+            assert_eq!(slots[0].keys(UnixSeconds::new(NOW + 1.0).unwrap()).is_some(), kept, "{name}");
+            assert_eq!(
+                slots[0].supply(),
+                Supply::Fetched(Fetched { good: kept.then(|| UnixSeconds::new(NOW).unwrap()), ..fetched })
+            );
+            seconds(0.1).await;
+            assert_eq!(stage.played.asked().len(), 2, "{name}: it is fetched anew");
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_shelf_bridges_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("idp.json");
