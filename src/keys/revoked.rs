@@ -115,9 +115,18 @@ type Held = Rc<RefCell<Arc<Revocations>>>;
 
 struct Task {
     issuer: Arc<str>,
-    settings: Settings,
+    from: From,
     held: Held,
     running: AbortHandle,
+}
+
+impl Task {
+    /// The same, where from now on that holds while the list cannot be had.
+    fn holding(self, missing: Missing) -> Self {
+        let known = Revocations { missing, ..Revocations::clone(&self.held.borrow()) };
+        *self.held.borrow_mut() = Arc::new(known);
+        self
+    }
 }
 
 impl Drop for Task {
@@ -133,7 +142,7 @@ impl Revokers {
     }
 
     /// Keeps the lists of these issuers from now on, and no others. `slots` are those that are about to be in force: where
-    /// a setting is the same as before, they get what is known already, so that no request is judged by less.
+    /// a list comes from the same place as before, they get what is known already, so that no request is judged by less.
     pub fn replace(&self, issuers: &[super::Settings], slots: &mut [IssuerSlot]) {
         let mut before = self.tasks.take();
         let mut tasks = Vec::new();
@@ -143,9 +152,9 @@ impl Revokers {
             let (Some(settings), Some(first)) = (own.and_then(|own| own.revoked.as_ref()), slot.revoked()) else {
                 continue;
             };
-            match before.iter().position(|task| task.issuer == name && task.settings == *settings) {
+            match before.iter().position(|task| task.issuer == name && task.from == settings.from) {
                 Some(at) => {
-                    let task = before.swap_remove(at);
+                    let task = before.swap_remove(at).holding(settings.missing);
                     if task.held.borrow().list.is_some() {
                         *slot = slot.clone().with_revocations(Some(Arc::clone(&task.held.borrow())));
                     }
@@ -171,7 +180,7 @@ impl Revokers {
         let held = Rc::new(RefCell::new(first));
         let keeper = Keeper::new(Arc::clone(&issuer), settings.clone(), Rc::clone(&held), Rc::clone(&self.around));
         let running = self.local.spawn_local(keeper.run()).abort_handle();
-        Task { issuer, settings, held, running }
+        Task { issuer, from: settings.from, held, running }
     }
 }
 

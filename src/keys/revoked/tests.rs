@@ -109,6 +109,10 @@ async fn an_unchanged_setting_keeps_its_list_and_another_does_not() {
         entries(slots[0].revoked().unwrap())
     };
     assert_eq!(held(&own).as_deref(), Some("1 entries"), "the new config could not read it");
+    let mut lenient = own.clone();
+    lenient.revoked.as_mut().unwrap().missing = Missing::Open;
+    assert_eq!(held(&lenient).as_deref(), Some("1 entries"), "what is known of the list hangs on its place alone");
+    assert_eq!(revokers.tasks.borrow()[0].held.borrow().missing, Missing::Open);
     assert_eq!(held(&settings("own", &other)), None);
     run_until(&revokers, || warned.borrow().last().is_some_and(|(_, text)| text.is_some())).await;
     revokers.replace(&[], &mut []);
