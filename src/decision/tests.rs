@@ -467,6 +467,23 @@ fn a_token_by_an_unknown_key_asks_for_keys_and_any_other_bad_one_does_not() {
 }
 
 #[test]
+fn a_key_without_a_name_does_not_stand_for_one_that_is_missing() {
+    let keys = || vec![OWN.key(Some("a"), &[Algorithm::HS256]), OWN.key(None, &[Algorithm::HS512])];
+    let nameless = || vec![OWN.key(None, &[Algorithm::HS256])];
+    for (name, keys, kid, expected, asks) in [
+        ("one that does not fit", keys(), "b", Code::AlgorithmNotAllowed, true),
+        ("one that did not sign", nameless(), "b", Code::SignatureInvalid, true),
+        ("beside the one that is meant", keys(), "a", Code::SignatureInvalid, false),
+    ] {
+        let snapshot = snapshot(vec![fetched("own", Some(keys), None)], vec![guard("/x"), default(Policy::Deny)]);
+        let header = format!(r#"{{"alg":"HS256","kid":"{kid}"}}"#);
+        let asked = shown("/x", &FOREIGN.token(Algorithm::HS256, &header, &payload(&[], "")));
+        let decision = decide(&asked.head(), &snapshot, &mut Memo::off(), UnixSeconds::new(NOW).unwrap());
+        assert_eq!((code(&decision), decision.lacking().len()), (Err(expected), usize::from(asks)), "{name}");
+    }
+}
+
+#[test]
 fn what_report_mode_spares_asks_for_keys_too() {
     let routes = vec![Route { mode: Mode::Report, ..guard("/x") }, default(Policy::Deny)];
     let snapshot = snapshot(vec![fetched("own", None, None)], routes);

@@ -92,7 +92,7 @@ pub(super) fn prove<W: Witness>(
                 return Ok(Proof { principal, remembered: false });
             }
             Err(miss) => {
-                if miss.is_curable(jws.parts()) && slot.may_ask(now) {
+                if slot.may_ask(now) && miss.is_curable(jws.parts(), slot.keys(now).map(AsRef::as_ref)) {
                     lacking.push(id);
                 }
                 if furthest.is_none_or(|(before, _)| before < miss) {
@@ -142,12 +142,15 @@ enum Miss {
 
 impl Miss {
     /// Whether the issuer may have a key by now that proves the token. Where it is named, one of that name is what is
-    /// missing; else any new one may be it.
-    fn is_curable(self, token: &Parts<'_>) -> bool {
+    /// missing, also where keys without a name were tried in its place; else any new one may be it.
+    fn is_curable(self, token: &Parts<'_>, keys: Option<&KeySet>) -> bool {
         match self {
             Miss::Algorithm => false,
             Miss::Kid | Miss::Lacking => true,
-            Miss::Unfit | Miss::Signature => token.kid().is_none(),
+            Miss::Unfit | Miss::Signature => {
+                let called = |kid| keys.is_some_and(|keys| keys.keys().iter().any(|key| key.id() == Some(kid)));
+                !token.kid().is_some_and(called)
+            }
         }
     }
 
