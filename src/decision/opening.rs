@@ -5,7 +5,8 @@
 //! at: neither header fields nor a body, and hardly a byte that was not there anyway.
 //!
 //! Two things differ from a new request. A clock that was set back before the stream began does not make its token one of
-//! the future; and for want of keys nothing ends that was proven while they were there, but at its time.
+//! the future; and for want of keys nothing ends that was proven while they were there, but at its time or when its token is
+//! taken back.
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use super::head::RequestHead;
 use super::memo::Memo;
 use super::principal::Principal;
 use super::rejection::{Code, Rejection};
+use super::revocation::check_standing;
 use super::snapshot::Snapshot;
 use super::verdict::{Decision, Verdict};
 use super::witness::Nobody;
@@ -71,7 +73,10 @@ impl Opening {
         let moment = if now < self.opened { self.opened } else { now };
         match self.judge(snapshot, memo, moment)? {
             Verdict::Allow(permit) => self.until = permit.until(),
-            Verdict::Reject(rejection) if rejection.code() == Code::KeysUnavailable => self.check_until(now)?,
+            Verdict::Reject(rejection) if rejection.code() == Code::KeysUnavailable => {
+                self.check_revoked(snapshot, moment)?;
+                self.check_until(now)?;
+            }
             Verdict::Reject(rejection) => return Err(rejection),
         }
         Ok(())
@@ -86,6 +91,13 @@ impl Opening {
         let (witness, head) = (&mut Nobody, &head);
         let case = Case { witness, head, kept, snapshot, memo, now, principal: None, place: None, remembered: None };
         Ok(case.decide().verdict)
+    }
+
+    /// What it rests on cannot be proven anew, but may be known to be taken back all the same.
+    fn check_revoked(&self, snapshot: &Snapshot, now: UnixSeconds) -> Result<(), Rejection> {
+        let slot = snapshot.issuers.iter().find(|slot| slot.issuer.name == *self.principal.issuer());
+        let standing = slot.map_or(Ok(()), |slot| check_standing(&self.principal, slot, now, &mut Nobody));
+        standing.or_else(|rejection| if rejection.code() == Code::TokenRevoked { Err(rejection) } else { Ok(()) })
     }
 
     /// What it rests on cannot be proven anew, and ends as it was told when it could.

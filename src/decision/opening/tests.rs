@@ -6,6 +6,7 @@ use crate::decision::head::tests::Asked;
 use crate::decision::keys::{Algorithm, Fetched, Issuer, IssuerId, IssuerSlot, Key, KeySet, Supply};
 use crate::decision::origin::OriginPattern;
 use crate::decision::policy::{Policy, Requirement};
+use crate::decision::revocation::{self, DenyList, Entry, List, Mark, Missing, Revocations};
 use crate::decision::route::tests::{at, default, deny, guard, on, open};
 use crate::decision::route::{Mode, Route};
 use crate::decision::verify::tests::{FOREIGN, NOW, OWN, issuer, payload, slot, snapshot};
@@ -190,9 +191,19 @@ fn for_want_of_keys_it_ends_at_its_time_and_no_sooner() {
     );
     let none = IssuerSlot::supplied(Arc::new(issuer("own")), None, Supply::Given);
     for slot in [stale, none] {
-        let lacking = snapshot(vec![slot], vec![guard("/x"), default(Policy::Open)]);
+        let lacking = snapshot(vec![slot.clone()], vec![guard("/x"), default(Policy::Open)]);
         assert_eq!(later(END - 1.0, &lacking), Ok(Some(END)));
         assert_eq!(later(END, &lacking), Err(Code::TokenExpired));
+        let subject = opened(&shown("/x"), &in_force(vec![guard("/x")])).unwrap().principal.subject().into();
+        for (before, expected) in [(END, Err(Code::TokenRevoked)), (0.0, Ok(Some(END)))] {
+            let mark = Mark::Subject { subject: Box::clone(&subject), before: moment(before) };
+            let list = DenyList::new([Entry { mark, expires: None }], 0.0, moment(NOW));
+            let unknown = Revocations::unknown(revocation::Place::File("revoked".into()), Missing::Closed);
+            let known = Revocations { list: Some(Arc::new(List::Deny(list))), ..unknown };
+            let slots = vec![slot.clone().with_revocations(Some(Arc::new(known)))];
+            let revoked = snapshot(slots, vec![guard("/x"), default(Policy::Open)]);
+            assert_eq!(later(END - 1.0, &revoked), expected, "of tokens issued before {before}");
+        }
     }
 }
 
