@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, TRANSFER_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use hyper::body::Body;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
@@ -75,6 +76,9 @@ pub enum FetchError {
     /// More than is taken.
     #[error("it answered with more than {0} bytes")]
     Large(usize),
+    /// A body of which nothing says whether it is whole.
+    #[error("it answered with a body that may have been cut: neither Content-Length nor a last chunk")]
+    Unmarked,
     /// No HTTP, or a body that ended before its time.
     #[error("the answer broke off or is no HTTP: {0}")]
     Broken(String),
@@ -94,16 +98,25 @@ async fn whole(request: &Request) -> Result<Fetched, FetchError> {
         true => Some(client(request.ca.clone()).await?),
         false => None,
     };
-    exchange(request, tls.as_ref(), None).await.map(|(fetched, _)| fetched)
+    exchange(request, tls.as_ref(), None).await.map(|heard| heard.fetched)
 }
 
-/// One exchange over a connection of its own. `known` is the tag of a body that need not be sent again. The tag of the
-/// answer comes with it.
+/// A whole answer, and what else its head says.
+struct Heard {
+    fetched: Fetched,
+    /// The tag of its body.
+    tag: Option<HeaderValue>,
+    /// Whether the end of the body was told beforehand or marked. Else it is where the connection ends, and one that broke
+    /// off looks whole (RFC 9112 section 8).
+    marked: bool,
+}
+
+/// One exchange over a connection of its own. `known` is the tag of a body that need not be sent again.
 async fn exchange(
     request: &Request,
     tls: Option<&TlsClient>,
     known: Option<&HeaderValue>,
-) -> Result<(Fetched, Option<HeaderValue>), FetchError> {
+) -> Result<Heard, FetchError> {
     let to = &request.to;
     let stream = dial(&to.host, to.port, tls, request.timeout).await.map_err(FetchError::Unreachable)?;
     let handshake = http1::Builder::new().max_buf_size(HEAD).handshake(TokioIo::new(stream)).await;
@@ -122,12 +135,13 @@ async fn exchange(
         check(answer.status(), answer.headers(), request)?;
         let fresh = freshness::of(answer.headers());
         let tag = answer.headers().get(ETAG).cloned();
+        let marked = answer.body().size_hint().exact().is_some() || answer.headers().contains_key(TRANSFER_ENCODING);
         let body = Limited::new(answer.into_body(), request.most).collect().await;
         let body = body.map_err(|error| match error.is::<LengthLimitError>() {
             true => FetchError::Large(request.most),
             false => FetchError::Broken(error.to_string()),
         })?;
-        Ok((Fetched { body: body.to_bytes(), fresh }, tag))
+        Ok(Heard { fetched: Fetched { body: body.to_bytes(), fresh }, tag, marked })
     };
     // The connection is what moves the bytes. When it ends, what the exchange still holds of them goes on.
     let moved = async {

@@ -64,7 +64,9 @@ impl Repeated {
         let known = self.taken.as_ref().filter(|(_, whole)| whole.elapsed() < WHOLE).map(|(tag, _)| tag);
         let tls = self.tls.as_ref().map(|(tls, _)| tls);
         match exchange(&self.request, tls, known).await {
-            Ok((fetched, tag)) => Ok(Some(Found { body: fetched.body, tag: Tag(tag, asked) })),
+            // Half a list is a list too, and would be taken for one.
+            Ok(heard) if !heard.marked => Err(FetchError::Unmarked),
+            Ok(heard) => Ok(Some(Found { body: heard.fetched.body, tag: Tag(heard.tag, asked) })),
             Err(FetchError::Status(status, _)) if known.is_some() && status == StatusCode::NOT_MODIFIED => Ok(None),
             Err(error) => Err(error),
         }
@@ -78,6 +80,29 @@ mod tests {
 
     use super::*;
     use crate::keys::Address;
+
+    #[tokio::test]
+    async fn a_body_whose_end_nothing_marks_is_not_taken_for_whole() {
+        for (head, whole) in [
+            ("Content-Length: 2\r\n\r\n{}", true),
+            ("Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", true),
+            ("Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", false),
+            ("Content-Length: 3\r\n\r\n{}", false),
+            ("\r\n{}", false),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let to = Address::parse(&format!("http://{}/", listener.local_addr().unwrap()), false).unwrap();
+            let limit = Duration::from_secs(5);
+            let mut repeated = Repeated::new(Request { to, ca: None, timeout: limit, most: 9, media: &["text/plain"] });
+            let serve = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 4096]).await.unwrap();
+                stream.write_all(format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{head}").as_bytes()).await.unwrap();
+            };
+            let (asked, ()) = tokio::join!(repeated.ask(), serve);
+            assert_eq!(asked.is_ok(), whole, "{head}");
+        }
+    }
 
     /// A server that knows its body by a tag.
     async fn serve(listener: TcpListener) {
