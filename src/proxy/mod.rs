@@ -148,7 +148,7 @@ impl Proxy {
         let settings = &epoch.front.settings;
         let route = epoch.snapshot.routes.route(decision.route);
         self.note(&mut account, &decision, epoch, &head);
-        let opening = Opening::of(&head, request.uri(), host.as_ref(), &decision, now);
+        let mut opening = Opening::of(&head, request.uri(), host.as_ref(), &decision, now);
         let permit = match decision.verdict {
             Verdict::Allow(permit) => permit,
             Verdict::Reject(rejection) => {
@@ -177,11 +177,22 @@ impl Proxy {
         }
         let upgrade = upgrade::wanted(&request);
         let facts = Facts { conn, trusted, host: host.as_deref(), id: asker.id(), upgrade };
-        let term = || Some(Term::begin(opening?, &self.gate, &self.live, settings.answers.exact));
-        match self.send(request, permit, &facts, epoch, upstream, &limits, &mut account).await {
+        let mut begin = || Some(Term::begin(opening.take()?, &self.gate, &self.live, settings.answers.exact));
+        // A call may send for as long as it likes before its server says a word, so its term begins with it.
+        let mut call = if is_grpc(request.headers()) { begin() } else { None };
+        let sent = self.send(request, permit, &facts, epoch, upstream, &limits, &mut account);
+        let sent = match &mut call {
+            None => sent.await,
+            Some(term) => tokio::select! {
+                biased;
+                sent = sent => sent,
+                ended = term => Err(ended.rejection),
+            },
+        };
+        match sent {
             Err(rejection) => self.refused(rejection, account, asker, settings),
-            Ok(Sent::Answered(answer)) => relay(answer, account, &limits, term),
-            Ok(Sent::Switched(below, response)) => upgrade::tunnel(below, response, account, term()),
+            Ok(Sent::Answered(answer)) => relay(answer, account, &limits, || call.or_else(begin)),
+            Ok(Sent::Switched(below, response)) => upgrade::tunnel(below, response, account, call.or_else(begin)),
         }
     }
 

@@ -267,6 +267,42 @@ fn a_grpc_answer_over_http_2_ends_with_trailers() {
 }
 
 #[test]
+fn a_grpc_call_that_only_sends_ends_too() {
+    // Its server waits for all of it before it answers.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = format!("upstream = \"http://{}\"\n", listener.local_addr().unwrap());
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut all = Vec::new();
+        let _ = stream.read_to_end(&mut all);
+        tell.send(all.len()).unwrap();
+    });
+    let route = "[[route]]\npath = \"/guarded\"\n";
+    let sidecar = Sidecar::start(&format!("{upstream}unmatched = \"open\"\n{}{route}", hotwax_issuer()));
+    let mut client = TcpStream::connect(sidecar.address).unwrap();
+    let head = format!(
+        "POST /guarded HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\nAuthorization: {}\r\n\
+         Transfer-Encoding: chunked\r\n\r\n",
+        token(1.0)
+    );
+    client.write_all(head.as_bytes()).unwrap();
+    let mut sends = client.try_clone().unwrap();
+    std::thread::spawn(move || {
+        while sends.write_all(b"1\r\na\r\n").is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut answer = [0; 4096];
+    let read = client.read(&mut answer).expect("it goes on");
+    let answer = String::from_utf8_lossy(&answer[..read]).to_lowercase();
+    assert!(answer.starts_with("http/1.1 200 ") && answer.contains("grpc-status: 16\r\n"), "{answer}");
+    assert!(told.recv_timeout(Duration::from_secs(5)).expect("it goes on above") > 0);
+    assert_eq!(sidecar.lines(1)[0]["code"], "token_expired");
+}
+
+#[test]
 fn the_clock_in_force_says_when_a_stream_ends() {
     let (upstream, told) = parts("text/event-stream", FOR_EVER);
     let set = Set::default();
