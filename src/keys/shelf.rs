@@ -1,12 +1,12 @@
 //! A file that keeps the last good key set over a restart.
 //!
-//! Whoever can write it can sign tokens, so it is taken only where nobody but its owner may, only for the origin that it
-//! was fetched from, and what is in it is read as if it had just come over the network.
+//! Whoever can write it can sign tokens, so it is taken only where nobody but this process's user and root may, only for
+//! the origin that it was fetched from, and what is in it is read as if it had just come over the network.
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 const MOST: u64 = 8 << 20;
 /// For the owner to read and write, and for nobody else.
 const MODE: u32 = 0o600;
+/// The user who may do everything.
+const ROOT: u32 = 0;
 /// Group and others may write.
 const OTHERS_WRITE: u32 = 0o022;
 
@@ -56,12 +58,26 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     if found.permissions().mode() & OTHERS_WRITE != 0 {
         return Err(io::Error::other("others than its owner may write it, and so name their own keys (chmod 600)"));
     }
+    if !is_trusted(found.uid(), user()) {
+        return Err(io::Error::other("it belongs to another user, who may name keys of his own (chown)"));
+    }
     if found.len() > MOST {
         return Err(io::Error::other("it is too large"));
     }
     let mut bytes = Vec::new();
     file.take(MOST).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Whether what belongs to that user is as good as one's own: in a folder that all may write to, anybody may have put the
+/// file there.
+fn is_trusted(owner: u32, own: Option<u32>) -> bool {
+    owner == ROOT || own.is_none_or(|own| own == owner)
+}
+
+/// The user that this process runs as; `None`: the system does not tell.
+fn user() -> Option<u32> {
+    fs::metadata("/proc/self").ok().map(|process| process.uid())
 }
 
 /// Puts a set in the place of what lies there: all of it or nothing, also where the machine stops half-way.
@@ -133,6 +149,23 @@ mod tests {
         fs::write(&path, &whole[..whole.len() / 2]).unwrap();
         assert!(read(&path, "https://a/?b").unwrap_err().contains("it was cut"));
         assert!(read(folder.path(), "").unwrap_err().contains("it is no file"));
+    }
+
+    #[test]
+    fn what_belongs_to_somebody_else_is_not_used() {
+        for (owner, own, trusted) in [(7, Some(7), true), (0, Some(7), true), (8, Some(7), false), (8, Some(0), false)]
+        {
+            assert_eq!(is_trusted(owner, own), trusted, "{owner} {own:?}");
+        }
+        assert!(is_trusted(8, None));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        write(&path, &shelved()).unwrap();
+        assert_eq!(Some(path.metadata().unwrap().uid()), user(), "what it writes itself is its own");
+        // Only root may give a file away.
+        if std::os::unix::fs::chown(&path, Some(12_345), None).is_ok() {
+            assert!(read(&path, "https://a/?b").unwrap_err().contains("belongs to another user"));
+        }
     }
 
     #[test]
