@@ -99,7 +99,8 @@ impl App {
         let drain = Drain::default();
         let hooks = hooks::hooks(&metrics, live.clone(), clock.clone());
         let (seed, digest, rates) = (RequestIdSeed::new()?, TokenDigest::new()?, Arc::default());
-        let shop = Workshop { live, clock: clock.clone(), rates, courier, seed, digest, reports, metrics };
+        let shop =
+            Workshop { live, clock: clock.clone(), rates, courier: courier.clone(), seed, digest, reports, metrics };
         let make_worker = move |number: usize| {
             let proxy = shop.proxy(number);
             move |conn: Arc<ConnInfo>| {
@@ -114,6 +115,7 @@ impl App {
             in_force,
             publisher,
             sources: supplies.sources.clone(),
+            courier,
             lasting,
             controls: workers.controls(),
             readiness: readiness.clone(),

@@ -16,12 +16,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::epoch::Lasting;
-use super::supply::Sources;
+use super::supply::{Sources, patience};
 use crate::admin::health::Readiness;
 use crate::admin::orders::Told;
 use crate::config::render::{self, many};
 use crate::config::{self, Config, Diagnostic, Reading, Report};
 use crate::explain;
+use crate::keys::Courier;
 use crate::live::{Epoch, Publisher};
 use crate::net;
 use crate::proxy::Front;
@@ -60,6 +61,7 @@ pub(super) struct Reloader {
     pub(super) in_force: Arc<ArcSwap<Config>>,
     pub(super) publisher: Rc<RefCell<Publisher<Front>>>,
     pub(super) sources: Sources,
+    pub(super) courier: Courier,
     pub(super) lasting: Lasting,
     pub(super) controls: net::Controls,
     pub(super) readiness: Readiness,
@@ -143,6 +145,7 @@ impl Reloader {
         // What has no place is about this machine, and was told at the start.
         config.warnings.retain(|warning| warning.line > 0);
         let number = epoch.number;
+        self.courier.set_patience(patience(&config.issuers));
         self.sources.replace(&config.issuers, &mut epoch.snapshot.issuers);
         self.publisher.borrow_mut().publish(epoch);
         self.controls.apply(change);

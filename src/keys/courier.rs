@@ -4,6 +4,7 @@
 //! time. However many ask, each issuer is asked once: what an [`Errand`] leads to is up to whoever runs it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -28,7 +29,8 @@ pub type Errands = mpsc::Receiver<Errand>;
 pub struct Courier {
     errands: mpsc::Sender<Errand>,
     places: Arc<Semaphore>,
-    patience: Duration,
+    /// In milliseconds, shared by all clones.
+    patience: Arc<AtomicU64>,
 }
 
 /// Too many wait already, or it took too long.
@@ -39,7 +41,14 @@ impl Courier {
     /// A courier and where its errands go. Nobody waits longer than `patience`.
     pub fn new(patience: Duration) -> (Self, Errands) {
         let (errands, received) = mpsc::channel(WAITING);
-        (Self { errands, places: Arc::new(Semaphore::new(WAITING)), patience }, received)
+        let courier = Self { errands, places: Arc::new(Semaphore::new(WAITING)), patience: Arc::default() };
+        courier.set_patience(patience);
+        (courier, received)
+    }
+
+    /// From now on nobody waits longer than that.
+    pub fn set_patience(&self, patience: Duration) {
+        self.patience.store(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Asks for the keys of these issuers, and waits until what came of it is in force.
@@ -51,7 +60,8 @@ impl Courier {
         let (done, word) = oneshot::channel();
         self.errands.try_send(Errand { issuers, done }).map_err(|_| InVain)?;
         // Dropped without a word: it was done, or nobody keeps such keys any more. The epoch tells.
-        tokio::time::timeout(self.patience, word).await.map(drop).map_err(|_| InVain)
+        let patience = Duration::from_millis(self.patience.load(Ordering::Relaxed));
+        tokio::time::timeout(patience, word).await.map(drop).map_err(|_| InVain)
     }
 }
 
@@ -65,6 +75,10 @@ mod tests {
         let asked = tokio::time::Instant::now();
         assert_eq!(courier.fetch(vec!["a".into()]).await, Err(InVain));
         assert_eq!(asked.elapsed(), Duration::from_secs(6));
+        courier.clone().set_patience(Duration::from_secs(9));
+        let asked = tokio::time::Instant::now();
+        assert_eq!((courier.fetch(vec!["a".into()]).await, asked.elapsed()), (Err(InVain), Duration::from_secs(9)));
+        let _ = errands.recv().await;
         assert_eq!(errands.recv().await.map(|errand| errand.issuers), Some(vec!["a".into()]));
         let run = async {
             let errand = errands.recv().await;
