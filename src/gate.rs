@@ -51,13 +51,13 @@ impl Gate {
     }
 
     /// Judges a request. Where fresh keys might turn a refusal they are waited for, and all of it is judged once more by
-    /// what is in force then. `client` finds out who is at the far end, where a route wants to know.
+    /// what is in force then. `client` finds out who is at the far end, by the same epoch, where a route wants to know.
     pub async fn judge<F>(
         &self,
         head: &RequestHead<'_>,
         epoch: &Epoch<F>,
         live: &Live<F>,
-        client: impl FnOnce() -> Client,
+        client: impl FnOnce(&F) -> Client,
     ) -> Judged<F> {
         let now = self.now();
         let decision = self.decide(head, epoch, now);
@@ -65,8 +65,9 @@ impl Gate {
         if !judged.decision.lacking().is_empty() {
             judged = Box::pin(self.judge_again(head, epoch, live, judged)).await;
         }
-        let snapshot = &judged.newer.as_deref().unwrap_or(epoch).snapshot;
-        charge(&mut judged.decision, head, snapshot, &self.rates, client, judged.now);
+        let epoch = judged.newer.as_deref().unwrap_or(epoch);
+        let client = || client(&epoch.front);
+        charge(&mut judged.decision, head, &epoch.snapshot, &self.rates, client, judged.now);
         judged
     }
 

@@ -117,7 +117,7 @@ impl Proxy {
         let trusted = epoch.front.settings.trust.includes(conn.peer);
         let own = request.headers().get(headers::X_REQUEST_ID).filter(|id| trusted && acceptable_request_id(id));
         let asker = Asker::of(&request, own.cloned().unwrap_or_else(|| self.ids.fresh()));
-        let panicked = match unwound(pin!(self.pass(&epoch, &conn, request, trusted, &asker))).await {
+        let panicked = match unwound(pin!(self.pass(&epoch, &conn, request, &asker))).await {
             Ok(response) => return Ok(response),
             Err(panicked) => panicked,
         };
@@ -131,7 +131,6 @@ impl Proxy {
         epoch: &Epoch<Front>,
         conn: &ConnInfo,
         request: Request<Incoming>,
-        trusted: bool,
         asker: &Asker,
     ) -> Response<DownBody> {
         let settings = &epoch.front.settings;
@@ -142,10 +141,11 @@ impl Proxy {
         };
         let host: Option<Arc<str>> = head.authority.map(|authority| authority.text.into());
         let is_preflight = head.is_preflight();
-        let client = || client::client(conn.peer, head.headers, &settings.trust);
+        let client = |front: &Front| client::client(conn.peer, head.headers, &front.settings.trust);
         let Judged { decision, now, newer } = self.gate.judge(&head, epoch, &self.live, client).await;
         let epoch = newer.as_deref().unwrap_or(epoch);
         let settings = &epoch.front.settings;
+        let trusted = settings.trust.includes(conn.peer);
         let route = epoch.snapshot.routes.route(decision.route);
         self.note(&mut account, &decision, epoch, &head);
         let mut opening = Opening::of(&head, request.uri(), host.as_ref(), &decision, now);
@@ -165,7 +165,15 @@ impl Proxy {
         account.allowed(permit.lifted());
         if let (Some(rejection), Some(route)) = (permit.lifted(), route) {
             let principal = decision.principal.as_deref();
-            self.reports.note(report::lifted(rejection, route, principal, client, &request, asker.id(), now));
+            self.reports.note(report::lifted(
+                rejection,
+                route,
+                principal,
+                || client(&epoch.front),
+                &request,
+                asker.id(),
+                now,
+            ));
         }
         let upstream = route.and_then(|route| epoch.front.upstreams.get(route.upstream));
         let (Some(route), Some(upstream)) = (route, upstream) else {
