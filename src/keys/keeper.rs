@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
@@ -70,6 +70,9 @@ struct State {
     tended: Vec<Tended>,
     /// Issuers that are not kept any more, of which nobody was told yet.
     gone: Vec<Arc<str>>,
+    /// Those who waited for keys of an issuer that is kept otherwise by now, or not at all. They are told once what
+    /// replaced it is in force: before, they would be judged by what was.
+    released: Vec<Rc<oneshot::Sender<()>>>,
 }
 
 /// What a job brought.
@@ -89,8 +92,9 @@ impl Keeper {
         keeper
     }
 
-    /// Takes other settings. An issuer that is fetched as before keeps its keys and its times. One that is fetched at other
-    /// times keeps its keys, which are as good as before, and is fetched anew; the others start without.
+    /// Takes other settings, which are to be in force before this thread turns to anything else. An issuer that is fetched
+    /// as before keeps its keys and its times. One that is fetched at other times keeps its keys, which are as good as
+    /// before, and is fetched anew; the others start without.
     pub fn replace(&self, settings: &[Settings]) {
         let mut state = self.0.state.borrow_mut();
         let mut before = std::mem::take(&mut state.tended);
@@ -110,9 +114,12 @@ impl Keeper {
             };
             state.tended.push(tended);
         }
-        let lost = before.into_iter().map(|tended| tended.name);
-        let lost: Vec<_> = lost.filter(|name| state.tended.iter().all(|tended| tended.name != *name)).collect();
-        state.gone.extend(lost);
+        for lost in before {
+            state.released.extend(lost.waiting);
+            if state.tended.iter().all(|tended| tended.name != lost.name) {
+                state.gone.push(lost.name);
+            }
+        }
         self.0.changed.notify_one();
     }
 
@@ -230,6 +237,7 @@ impl Keeper {
     /// Tells how it stands with each issuer of which there is news.
     fn tell(&self, hooks: &Hooks) {
         let mut state = self.0.state.borrow_mut();
+        state.released.clear();
         for name in state.gone.drain(..) {
             (hooks.standing)(&name, None);
         }

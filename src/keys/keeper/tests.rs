@@ -382,6 +382,24 @@ async fn who_is_fetched_at_other_times_keeps_its_keys_and_from_elsewhere_does_no
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_is_told_after_what_replaces_an_issuer_is_in_force() {
+    play(Answer { takes: 100.0, ..good("a") }, None, async |stage| {
+        let mut ask = std::pin::pin!(stage.courier.fetch(vec!["idp".into()]));
+        tokio::select! {
+            biased;
+            told = &mut ask => panic!("nothing was fetched yet: {told:?}"),
+            () = seconds(1.0) => {}
+        }
+        stage.keeper.replace(&[]);
+        // As long as this turn lasts, the epoch of before is in force.
+        let waits = std::future::poll_fn(|cx| std::task::Poll::Ready(ask.as_mut().poll(cx).is_pending()));
+        assert!(waits.await, "it would be judged by what was");
+        assert_eq!(ask.await, Ok(()));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_shelf_bridges_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("idp.json");
