@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::admin::health::{Latch, Readiness};
 use crate::config::Config;
 use crate::decision::keys::IssuerSlot;
-use crate::keys::revoked::{Around, Revokers};
+use crate::keys::revoked::{Around, Revokers, read_by_fetched_keys};
 use crate::keys::{Errands, Hooks, Keeper, Settings};
 use crate::live::Publisher;
 use crate::proxy::Front;
@@ -26,11 +26,12 @@ pub(super) fn patience(issuers: &[Settings]) -> Duration {
     slowest.unwrap_or_default() + BEYOND_FETCH
 }
 
-/// Whoever keeps the keys of a config, which gets those that lie on shelves.
+/// Whoever keeps the keys of a config, which gets those that lie on shelves, and the lists that they prove.
 pub(super) fn keeper(config: &mut Config, clock: &Clock, metrics: &Arc<Metrics>) -> Keeper {
     let meters = Arc::clone(metrics);
     let keeper = Keeper::new(&config.issuers, clock.clone(), move |issuer| meters.issuer(issuer));
     keeper.furnish(&mut config.snapshot.issuers);
+    read_by_fetched_keys(&config.issuers, &mut config.snapshot.issuers);
     keeper
 }
 
@@ -48,6 +49,7 @@ impl Sources {
         self.keeper.replace(issuers);
         self.keeper.furnish(slots);
         self.revokers.replace(issuers, slots);
+        read_by_fetched_keys(issuers, slots);
     }
 }
 

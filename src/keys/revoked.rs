@@ -84,6 +84,18 @@ impl Settings {
     }
 }
 
+/// Reads lists in files once more where the keys of their issuer, which sign a status list, are fetched ones: when the
+/// config was loaded they were not there.
+pub fn read_by_fetched_keys(issuers: &[super::Settings], slots: &mut [IssuerSlot]) {
+    for slot in slots.iter_mut().filter(|slot| slot.revoked().is_some_and(|known| known.list.is_none())) {
+        let own = issuers.iter().find(|own| own.issuer.name == slot.issuer.name && own.plan().is_some());
+        let known = own.and_then(|own| own.revoked.as_ref()).map(|settings| settings.first(slot).0);
+        if let Some(known) = known.filter(|known| known.list.is_some()) {
+            *slot = slot.clone().with_revocations(Some(Arc::new(known)));
+        }
+    }
+}
+
 /// Gives word about the issuer of a name.
 pub type Ask<T> = Box<dyn Fn(&str) -> T>;
 /// Takes word about the issuer of a name.

@@ -54,6 +54,13 @@ impl Pair {
         self.signed_as(self.kid, claims)
     }
 
+    /// A status list token of these claims.
+    pub fn status_list(&self, claims: &Value) -> String {
+        let typ = Some(String::from("statuslist+jwt"));
+        let header = Header { kid: Some(self.kid.to_owned()), typ, ..Header::new(Algorithm::EdDSA) };
+        jsonwebtoken::encode(&header, claims, &self.private).unwrap()
+    }
+
     fn signed_as(&self, kid: &str, claims: &Value) -> String {
         let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
         jsonwebtoken::encode(&header, claims, &self.private).unwrap()

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::client::ask;
 use crate::harness::{Sidecar, eventually};
-use crate::issuer::{Idp, Mood, certificate};
+use crate::issuer::{Idp, Mood, Pair, certificate};
 use crate::program::{Program, folder_with};
 use crate::tokens::{SECRET, bearer, now};
 use crate::upstream::{Answer, Upstream};
@@ -196,6 +196,32 @@ fn a_list_is_fetched_by_tls_from_whom_the_authority_vouches_for() {
     let told = eventually("a warning", || Some(readyz(&distrusting)).filter(|told| told.contains("warning")));
     assert!(told.contains("no connection"), "{told}");
     assert_eq!(judged(&distrusting, &token("b")), "keys_unavailable");
+}
+
+#[test]
+fn keys_from_the_shelf_prove_a_status_list_before_the_first_request() {
+    let (upstream, folder) = (Upstream::friendly(), TempDir::new().unwrap());
+    let pair = Pair::new("a");
+    let idp = Idp::with(&[&pair]);
+    let lst = URL_SAFE_NO_PAD.encode(compress_to_vec_zlib(&[0b0000_0010], 6));
+    let claims = json!({ "sub": "https://list/", "iat": now(), "status_list": { "bits": 1, "lst": lst } });
+    std::fs::write(folder.path().join("list"), pair.status_list(&claims)).unwrap();
+    let token = |index: u64| {
+        let status = json!({ "status_list": { "idx": index, "uri": "https://list/" } });
+        pair.signed(&json!({ "sub": "boomi", "exp": now() + 600, "status": status }))
+    };
+    let (shelf, list) = (path(&folder, "shelf"), path(&folder, "list"));
+    let issuer =
+        format!("jwks = {{ url = \"{}\" }}\nshelf = \"{shelf}\"\nrevoked = {{ file = \"{list}\" }}", idp.keys());
+    let first = sidecar(&upstream, &issuer);
+    eventually("keys and list", || (judged(&first, &token(0)) == "ok").then_some(()));
+    eventually("the shelf to be written", || folder.path().join("shelf").exists().then_some(()));
+    drop(first);
+    idp.is(Mood::Closes);
+    for _ in 0..3 {
+        let again = sidecar(&upstream, &issuer);
+        assert_eq!((judged(&again, &token(0)), judged(&again, &token(1))), ("ok".into(), "token_revoked".into()));
+    }
 }
 
 #[test]
