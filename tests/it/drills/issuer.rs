@@ -1,7 +1,6 @@
 //! Drills with the issuer: it rotates, is away, fails, and is flooded with questions about it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -172,7 +171,6 @@ fn strangers_by_the_thousand_cause_a_fetch_a_pause() {
     let kilobytes = program.kilobytes("VmRSS");
     let load = Load::start(address, 100, 2, move |number| (number, good.clone()));
     let (before, began, count) = (idp.fetches(), Instant::now(), length(4_000, 100_000));
-    let done = Arc::new(AtomicBool::new(false));
     let senders: Vec<_> = (0..4)
         .map(|part| {
             let stranger = stranger.clone();
@@ -193,7 +191,6 @@ fn strangers_by_the_thousand_cause_a_fetch_a_pause() {
             *codes.entry(code).or_insert(0) += count;
         }
     }
-    done.store(true, Ordering::Relaxed);
     let pauses = began.elapsed().as_secs_f64() / PAUSE.as_secs_f64();
     let (fetches, grown) = (idp.fetches() - before, program.kilobytes("VmHWM").saturating_sub(kilobytes));
     let outcomes = load.end();
