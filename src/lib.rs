@@ -17,7 +17,7 @@
 //! | 5 | [`config`] | TOML to settings; the only room that knows the file's shape |
 //! | 6 | [`proxy`], [`admin`] | fronts: one forwards, one answers the operator |
 //! | 7 | [`gate`] | where a worker asks whether a request may pass |
-//! | 8 | [`keys`] | where key sets come from |
+//! | 8 | [`keys`] | where key sets and lists of revoked tokens come from |
 //! | 9 | [`net`], [`upstream`] | connections below and above; they know nothing of tokens |
 //! | 10 | [`live`] | what is in force now |
 //! | 11 | [`telemetry`] | counters, access log, diagnostics |
