@@ -22,6 +22,9 @@ pub(super) fn shipped(desk: &Desk) -> String {
         std::fs::copy(desk.path(file), target).unwrap();
     }
     std::fs::write(desk.path("run/hotwax/revoked.jsonl"), "").unwrap();
+    let authority = rcgen::generate_simple_self_signed(["idp.example".to_owned()]).unwrap();
+    std::fs::create_dir_all(desk.path("run/idp")).unwrap();
+    std::fs::write(desk.path("run/idp/ca.pem"), authority.cert.pem()).unwrap();
     text.replace("/run/secrets", desk.path("run").to_str().unwrap())
 }
 
