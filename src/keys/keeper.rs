@@ -117,6 +117,7 @@ impl Keeper {
         for lost in before {
             state.released.extend(lost.waiting);
             if state.tended.iter().all(|tended| tended.name != lost.name) {
+                lost.meters.forget();
                 state.gone.push(lost.name);
             }
         }

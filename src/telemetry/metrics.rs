@@ -268,6 +268,11 @@ impl KeyMeters {
         self.fetched_at.store(moment.seconds().to_bits(), Ordering::Relaxed);
     }
 
+    /// Says that there is no set in use any more, so that no age is shown.
+    pub fn forget(&self) {
+        self.fetched_at.store(f64::NAN.to_bits(), Ordering::Relaxed);
+    }
+
     /// Counts a fetch.
     pub fn fetch(&self, outcome: FetchOutcome) {
         match outcome {
@@ -277,7 +282,7 @@ impl KeyMeters {
     }
 
     /// Seconds since the set in use was fetched; `None` while no set was had. A clock set back makes it zero.
-    fn age(&self, now: UnixSeconds) -> Option<f64> {
+    pub fn age(&self, now: UnixSeconds) -> Option<f64> {
         let fetched = UnixSeconds::new(f64::from_bits(self.fetched_at.load(Ordering::Relaxed)))?;
         Some(now.since(fetched).max(0.0))
     }

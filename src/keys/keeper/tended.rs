@@ -19,7 +19,7 @@ use crate::time::{Clock, UnixSeconds};
 
 /// After how long a fetch that failed is tried again; each further one takes twice as long.
 const BACK_OFF: Duration = Duration::from_secs(1);
-/// Keys that were left out of a set and are told of.
+/// What is odd about a set, as much of it as is told.
 const MOST_TOLD: usize = 10;
 /// Those who wait, after which it is looked who went away. No more can wait at once.
 const MOST_WAITING: usize = 2048;
@@ -49,11 +49,11 @@ pub(super) struct Tended {
     pub(super) shelving: Option<Id>,
     /// Why the shelf is of no use.
     shelf_trouble: Option<String>,
-    /// What was last told of keys that were left out.
+    /// What was last told of the set.
     notes: Vec<String>,
     /// Whether there is something to tell.
     pub(super) news: bool,
-    meters: Arc<KeyMeters>,
+    pub(super) meters: Arc<KeyMeters>,
 }
 
 /// A fetch that is under way.
@@ -85,6 +85,8 @@ impl Tended {
             news: true,
             meters,
         };
+        // Of keys from elsewhere, which another kept under this name.
+        tended.meters.forget();
         tended.take_from_shelf(clock.now());
         tended
     }
@@ -205,7 +207,7 @@ impl Tended {
                 tracing::warn!(issuer = &*self.name, "{note}");
             }
             if let Some(more) = loaded.notes.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
-                tracing::warn!(issuer = &*self.name, "{more} more keys of the set left out");
+                tracing::warn!(issuer = &*self.name, "{more} more things are odd about the set");
             }
         }
         self.notes = loaded.notes;

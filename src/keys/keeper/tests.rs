@@ -127,6 +127,8 @@ fn clock(began: Instant) -> Clock {
 struct Stage {
     played: Arc<Played>,
     told: Told,
+    /// Of the issuer that is there from the first.
+    meters: Arc<KeyMeters>,
     keeper: Keeper,
     courier: Courier,
 }
@@ -135,11 +137,14 @@ struct Stage {
 async fn play(answer: Answer, shelf: Option<&Path>, script: impl AsyncFnOnce(Stage)) {
     let began = Instant::now();
     let (courier, errands) = Courier::new(Duration::from_secs(6));
-    let keeper = Keeper::new(&[settings("idp", shelf)], clock(began), |_| Arc::default());
+    let meters = Arc::new(KeyMeters::default());
+    let own = Arc::clone(&meters);
+    let of = move |name: &str| if name == "idp" { Arc::clone(&own) } else { Arc::default() };
+    let keeper = Keeper::new(&[settings("idp", shelf)], clock(began), of);
     let (played, told) = (Arc::new(Played::default()), Told::default());
     played.does(answer);
     let asked = Arc::clone(&played);
-    let stage = Stage { played, told: told.clone(), keeper: keeper.clone(), courier };
+    let stage = Stage { played, told: told.clone(), keeper: keeper.clone(), courier, meters };
     tokio::select! {
         () = keeper.run(errands, told.hooks(), |_| Arc::clone(&asked).bring(began)) => unreachable!("it runs for ever"),
         () = script(stage) => {}
@@ -333,7 +338,10 @@ async fn who_is_fetched_as_before_keeps_keys_and_times() {
         seconds(1.0).await;
         assert_eq!(stage.played.asked().len(), 3, "it is fetched otherwise now");
         assert_eq!(stage.told.standing.borrow()["more"], None, "it is gone");
+        let age = || stage.meters.age(UnixSeconds::new(NOW + 3.0).unwrap());
+        assert_eq!(age().map(f64::round), Some(1.0));
         stage.keeper.replace(&[]);
+        assert_eq!(age(), None, "nobody asks how old keys are that are not kept");
         seconds(1e4).await;
         assert_eq!((stage.played.asked().len(), stage.told.standing.borrow()["idp"].clone()), (3, None));
     })

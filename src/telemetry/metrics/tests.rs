@@ -243,6 +243,8 @@ fn the_age_of_a_key_set_is_shown_once_there_is_one() {
     assert_eq!(samples(&metrics)[age], 60.0);
     keys.fetched_at(UnixSeconds::new(2_000.0).unwrap());
     assert_eq!(samples(&metrics)[age], 0.0);
+    keys.forget();
+    assert_eq!(samples(&metrics).get(age), None, "nobody waits for an issuer that is gone");
 }
 
 #[test]
