@@ -3,7 +3,7 @@
 //! An entry that waxseal cannot use is left out with a note, as RFC 7517 section 5 asks; the JSON itself is read
 //! strictly, so that no two readers can take it differently.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,7 +17,7 @@ use crate::decision::keys::{Algorithm, AlgorithmSet, Family, Key, KeySet};
 /// Reads a JWK Set.
 ///
 /// # Errors
-/// Where it is none, where two of its keys cannot be told apart, and where no key is left.
+/// Where it is none, and where no key is left.
 pub(super) fn load(text: &str, wanted: Wanted) -> Result<Loaded, LoadError> {
     let document = Claims::parse(text.as_bytes()).map_err(LoadError::NoSet)?;
     let entries = match document.get("keys") {
@@ -35,7 +35,7 @@ pub(super) fn load(text: &str, wanted: Wanted) -> Result<Loaded, LoadError> {
             Err(reason) => notes.push(format!("{} left out: {reason}", words(at, entry))),
         }
     }
-    refuse_twins(&keys)?;
+    notes.extend(twins(&keys));
     if keys.is_empty() {
         return Err(LoadError::Empty(notes));
     }
@@ -61,16 +61,17 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// Refuses two keys of one name for one algorithm.
-fn refuse_twins(keys: &[Key]) -> Result<(), LoadError> {
-    let mut seen = HashSet::new();
+/// Tells of keys of one name for one algorithm: RFC 7517 section 4.5 asks for names that differ, and some issuers change a
+/// key under its name. All of them are the issuer's, so each is tried.
+fn twins(keys: &[Key]) -> Vec<String> {
+    let (mut seen, mut told) = (HashSet::new(), BTreeSet::new());
     for key in keys {
         let Some(kid) = key.id() else { continue };
-        if let Some(algorithm) = key.algorithms().iter().find(|algorithm| !seen.insert((kid, *algorithm))) {
-            return Err(LoadError::Twice { kid: shown(kid), algorithm });
-        }
+        told.extend(key.algorithms().iter().filter(|own| !seen.insert((kid, *own))).map(|own| (kid, own.name())));
     }
-    Ok(())
+    let words =
+        |(kid, algorithm): (&str, &str)| format!("several keys named {} for {algorithm}: each is tried", shown(kid));
+    told.into_iter().map(words).collect()
 }
 
 /// One entry as a key, or why it is of no use.

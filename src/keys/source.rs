@@ -16,7 +16,7 @@ pub struct Loaded {
     pub keys: KeySet,
     /// The algorithms of all of them together.
     pub algorithms: AlgorithmSet,
-    /// What was left out, and why; for the operator.
+    /// What was left out, and what else is odd; for the operator.
     pub notes: Vec<String>,
 }
 
@@ -53,14 +53,6 @@ pub enum LoadError {
     /// It is not of the form of RFC 7517 section 5.
     #[error("this is no JWK Set: {0}")]
     NoSet(&'static str),
-    /// Two keys that no token could tell apart.
-    #[error("two keys named {kid} for {algorithm}: which one is meant cannot be told")]
-    Twice {
-        /// The name they share, as it is shown.
-        kid: String,
-        /// The algorithm they share.
-        algorithm: Algorithm,
-    },
     /// They are fetched, and not at hand.
     #[error("the keys are fetched while waxseal runs")]
     Elsewhere,

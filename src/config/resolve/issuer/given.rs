@@ -87,7 +87,7 @@ impl Case<'_> {
             }
         };
         for note in &loaded.notes {
-            notes.warning(span, self.key(name), note, "the other keys of the set are used");
+            notes.warning(span, self.key(name), note, "all other keys of the set are used as they are");
         }
         let idle: AlgorithmSet = wanted
             .iter()
