@@ -209,7 +209,8 @@ impl Activity {
         Flaw::of(self.flaw.load(Relaxed))
     }
 
-    fn begin(self: &Arc<Self>) -> InFlight {
+    /// A request has begun; it ends when what is given back is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
         self.in_flight.store(self.in_flight.load(Relaxed).saturating_add(1), Relaxed);
         bump(&self.requests);
         InFlight { activity: Arc::clone(self) }
@@ -221,7 +222,7 @@ fn bump(count: &AtomicUsize) {
 }
 
 /// A request under way, until it is dropped.
-struct InFlight {
+pub(super) struct InFlight {
     activity: Arc<Activity>,
 }
 

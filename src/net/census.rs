@@ -29,9 +29,20 @@ impl Census {
             self.leave();
             return None;
         }
+        Some(self.ticket())
+    }
+
+    /// Lets one in whatever the limit is, in the place of another that is about to leave.
+    pub(super) fn admit_in_place(self: &Arc<Self>) -> Ticket {
+        self.open.fetch_add(1, Ordering::AcqRel);
+        self.ticket()
+    }
+
+    /// The ticket of one that was counted.
+    fn ticket(self: &Arc<Self>) -> Ticket {
         (self.hooks.opened)();
         let number = self.admitted.fetch_add(1, Ordering::Relaxed);
-        Some(Ticket { census: Arc::clone(self), number })
+        Ticket { census: Arc::clone(self), number }
     }
 
     /// What holds for a connection that opens now.

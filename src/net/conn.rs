@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::activity::{Activity, observe};
 use super::census::Ticket;
-use super::drain::{Bell, Bells};
+use super::drain::Bells;
 use super::frames::{Frames, PREFACE};
 use super::framing::Framing;
 use super::oversee::{Ending, GRACE, Overseer};
@@ -29,6 +29,7 @@ use super::paced::Paced;
 use super::reader::{Read, forsake};
 use super::refuse::close;
 use super::resets::Resets;
+use super::roster::Seat;
 use super::stream::Stream;
 use super::watched::{Protocol, Watched};
 use super::{ConnInfo, Hooks, Limits};
@@ -126,6 +127,10 @@ pub(super) struct Arrival {
     pub(super) info: Arc<ConnInfo>,
     /// Its place in the census.
     pub(super) ticket: Ticket,
+    /// Its place among those of its worker.
+    pub(super) seat: Seat,
+    /// What it does.
+    pub(super) activity: Arc<Activity>,
 }
 
 /// A connection whose protocol is known.
@@ -146,26 +151,26 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let Arrival { stream, tls, info, ticket } = arrival;
+    let Arrival { stream, tls, info, ticket, seat, activity } = arrival;
     let bell = shared.bells.hang();
     let opened = tokio::select! {
         opened = open(&shared, stream, tls, &info) => opened,
         () = async { bell.rung().await; sleep(GRACE).await } => None,
     };
     let Some(opened) = opened else { return };
-    let activity = Activity::new();
     let flooded = {
         let activity = Arc::clone(&activity);
         move || activity.credit() == 0
     };
     let service = make(Arc::clone(&info));
     let service = observe(service, Arc::clone(&activity), &shared.limits, shared.hooks.clone(), info.peer);
+    let overseer = Overseer::new(Arc::clone(&activity), bell, seat, opened.http2, &shared.limits, opened.deadline);
     let ending = if opened.http2 {
         let (hooks, peer) = (shared.hooks.clone(), info.peer);
         let resets = Resets::new(Arc::clone(&activity), move |code| (hooks.refused)(code, peer));
-        serve_http2(&shared, opened, activity, resets, bell, ticket, service).await
+        serve_http2(&shared, opened, activity, resets, overseer, ticket, service).await
     } else {
-        serve_http1(&shared, opened, activity, bell, ticket, service).await
+        serve_http1(&shared, opened, activity, overseer, ticket, service).await
     };
     let refused = match ending {
         Ending::Done => None,
@@ -239,7 +244,7 @@ async fn serve_http1<S, B>(
     shared: &Shared,
     opened: Opened,
     activity: Arc<Activity>,
-    bell: Bell,
+    mut overseer: Overseer,
     ticket: Ticket,
     service: S,
 ) -> Ending
@@ -248,7 +253,6 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let mut overseer = Overseer::new(Arc::clone(&activity), bell, false, &shared.limits, opened.deadline);
     let framing = Framing::new(shared.limits.header_size);
     let stream = Watched::new(opened.stream, opened.ahead, Protocol::Http1(framing), Arc::clone(&activity), ticket);
     let mut connection = shared.http1.serve_connection(TokioIo::new(stream), service).with_upgrades();
@@ -270,7 +274,7 @@ async fn serve_http2<S, B>(
     opened: Opened,
     activity: Arc<Activity>,
     resets: Resets,
-    bell: Bell,
+    mut overseer: Overseer,
     ticket: Ticket,
     service: S,
 ) -> Ending
@@ -279,7 +283,6 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let mut overseer = Overseer::new(Arc::clone(&activity), bell, true, &shared.limits, opened.deadline);
     let stream = Watched::new(
         opened.stream,
         opened.ahead,

@@ -1,7 +1,7 @@
 //! Sockets and connections; knows nothing of tokens.
 //!
 //! [`bind`] takes the addresses, [`start`] serves them on one thread a worker. Below that, in the order a connection
-//! meets them: `accept` takes it in, `census` counts it, `conn` finds out what it speaks and serves it, `watched` and
+//! meets them: `accept` takes it in, `census` counts it, `roster` gives it the place of another where all are taken, `conn` finds out what it speaks and serves it, `watched` and
 //! `activity` note what passes, `framing`, `frames` and `resets` follow its messages, `oversee` holds it to its time limits,
 //! `reader` its readers to theirs, `paced` lets the others have their turn, and [`Drain`] brings all of it to an end.
 
@@ -21,6 +21,7 @@ mod paced;
 mod reader;
 mod refuse;
 mod resets;
+mod roster;
 mod signal;
 mod stream;
 mod tls;

@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::Limits;
 use super::activity::Activity;
 use super::drain::Bell;
+use super::roster::Seat;
 use crate::decision::rejection::Code;
 
 /// How long an idle connection is still served after the stopping began (a request may be on its way), and how
@@ -59,6 +60,7 @@ enum Watch {
 pub(super) struct Overseer {
     activity: Arc<Activity>,
     bell: Bell,
+    seat: Seat,
     http2: bool,
     header_timeout: Duration,
     idle_timeout: Duration,
@@ -72,10 +74,18 @@ pub(super) struct Overseer {
 
 impl Overseer {
     /// Oversees a connection whose first request head is due at `deadline`.
-    pub(super) fn new(activity: Arc<Activity>, bell: Bell, http2: bool, limits: &Limits, deadline: Instant) -> Self {
+    pub(super) fn new(
+        activity: Arc<Activity>,
+        bell: Bell,
+        seat: Seat,
+        http2: bool,
+        limits: &Limits,
+        deadline: Instant,
+    ) -> Self {
         Self {
             activity,
             bell,
+            seat,
             http2,
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
@@ -169,6 +179,7 @@ impl Overseer {
             self.rest();
         } else if now < since + limit {
             self.watch = Watch::Silence { mark, since, settled: true };
+            self.seat.fall_silent();
             self.timer.as_mut().reset(since + limit);
         } else if idle && self.closing.is_none() {
             return Some(Act::Shutdown);
@@ -181,6 +192,7 @@ impl Overseer {
 
     /// Begins to watch for a silence.
     fn rest(&mut self) {
+        self.seat.wake();
         let now = Instant::now();
         let said = self.closing.is_some() && self.activity.in_flight() == 0;
         let tick = if said { GRACE } else { self.idle_timeout / TICKS };

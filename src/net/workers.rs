@@ -23,12 +23,14 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinSet, LocalSet, spawn_local};
 
 use super::accept::accept_all;
-use super::census::Census;
+use super::activity::Activity;
+use super::census::{Census, Ticket};
 use super::conn::{Arrival, Shared, serve};
 use super::controls::Controls;
 use super::drain::{Bells, DrainSignal, Phase};
 use super::listener::{Bound, BoundUnix};
 use super::refuse::overloaded;
+use super::roster::{Roster, Spared};
 use super::stream::Stream;
 use super::tls::ServerTls;
 use super::{ConnInfo, Hooks, Limits, Peer, Settings};
@@ -209,6 +211,7 @@ struct Worker<W> {
     drain: DrainSignal,
     make: Rc<W>,
     refusals: Arc<Semaphore>,
+    roster: Roster,
 }
 
 impl<W, S, B> Worker<W>
@@ -222,7 +225,7 @@ where
         let bells = Rc::new(Bells::default());
         let shared = Shared::new(census.limits().load_full(), census.hooks().clone(), Rc::clone(&bells));
         let (shared, refusals) = (RefCell::new(Rc::new(shared)), Arc::new(Semaphore::new(REFUSALS)));
-        Rc::new(Self { shared, bells, census, drain, make: Rc::new(make), refusals })
+        Rc::new(Self { shared, bells, census, drain, make: Rc::new(make), refusals, roster: Roster::default() })
     }
 
     /// What a connection that opens now is served by.
@@ -309,7 +312,7 @@ where
 
     /// Serves a connection, or tells it that there are too many.
     fn take(&self, stream: Stream, peer: Peer, local: Option<SocketAddr>, tls: Option<&ServerTls>) {
-        let Some(ticket) = self.census.admit() else {
+        let Some(ticket) = self.census.admit().or_else(|| self.make_room()) else {
             (self.census.hooks().refused)(Code::Overloaded, peer);
             // A handshake for the sake of a refusal would cost more than it saves.
             if let (None, Ok(permit)) = (tls, Arc::clone(&self.refusals).try_acquire_owned()) {
@@ -321,8 +324,19 @@ where
             return;
         };
         let info = Arc::new(ConnInfo { peer, local, tls: tls.is_some(), id: ticket.number() });
-        let arrival = Arrival { stream, tls: tls.map(ServerTls::current), info, ticket };
-        spawn_local(serve(self.shared(), arrival, Rc::clone(&self.make)));
+        let (number, activity) = (ticket.number(), Activity::new());
+        let (seat, tls) = (self.roster.seat(number), tls.map(ServerTls::current));
+        let arrival = Arrival { stream, tls, info, ticket, seat, activity: Arc::clone(&activity) };
+        let task = spawn_local(serve(self.shared(), arrival, Rc::clone(&self.make)));
+        self.roster.enter(number, activity, task.abort_handle(), peer);
+    }
+
+    /// A place that one of this worker's connections must give up, where one can.
+    fn make_room(&self) -> Option<Ticket> {
+        if let Spared::Stranger(peer) = self.roster.make_room()? {
+            (self.census.hooks().refused)(Code::Overloaded, peer);
+        }
+        Some(self.census.admit_in_place())
     }
 }
 

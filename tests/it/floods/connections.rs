@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::{PATIENCE, Siege, tally};
+use crate::client::{Client, ask, request};
 use crate::program::own_port;
 
 /// Connects, and waits for nothing longer than [`PATIENCE`].
@@ -102,13 +103,59 @@ fn ten_thousand_half_open_connections_take_little_and_are_closed() {
 }
 
 #[test]
-fn connections_beyond_the_limit_are_told_so_and_those_within_are_served() {
+fn connections_beyond_the_limit_are_told_so_and_those_at_work_are_served() {
     let siege = Siege::lay("connections = 200\n");
-    let mut open: Vec<_> = (0..1000).map(|_| connect(siege.address)).collect();
-    let answers = tally(open.iter_mut().map(|stream| rest(stream).lines().next().unwrap_or("closed").to_owned()));
+    // With the witness as many as may be; how they fall to the two workers is the system's choice.
+    let mut busy: Vec<_> = (0..199).map(|_| connect(siege.address)).collect();
+    for stream in &mut busy {
+        stream.write_all(b"GET /events HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        let mut begun = [0; 12];
+        stream.read_exact(&mut begun).unwrap();
+        assert_eq!(&begun, b"HTTP/1.1 200");
+    }
+    let mut beyond: Vec<_> = (0..1000).map(|_| connect(siege.address)).collect();
+    let answers = tally(beyond.iter_mut().map(|stream| rest(stream).lines().next().unwrap_or("closed").to_owned()));
     assert!(answers.keys().all(|answer| answer == "closed" || answer.contains(" 503 ")), "{answers:?}");
     assert!(answers.keys().any(|answer| answer.contains(" 503 ")), "{answers:?}");
-    siege.refuses("overloaded", 500);
+    siege.refuses("overloaded", 1000);
+    for stream in &mut busy {
+        stream.read_exact(&mut [0; 12]).unwrap();
+    }
+    drop(busy);
+    siege.lift();
+}
+
+#[test]
+fn whoever_asks_for_nothing_keeps_nobody_out() {
+    let siege = Siege::lay("connections = 200\n");
+    let mut open = Vec::new();
+    for number in 0..1000 {
+        let mut stream = connect(siege.address);
+        // Some say nothing, some begin a head, some speak HTTP/2 and open no stream.
+        let said = ["", "GET /open HTTP/1.1\r\nHost:", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"][number % 3];
+        let _ = stream.write_all(said.as_bytes());
+        open.push(stream);
+        if number % 10 == 0 {
+            assert_eq!(ask(siege.address, "GET", "/open", &[], "").status, 200, "after {number}");
+        }
+    }
+    siege.refuses("overloaded", 700);
+    siege.lift();
+}
+
+#[test]
+fn who_has_been_silent_for_long_gives_way() {
+    let siege = Siege::lay("connections = 200\nidle_timeout = \"8s\"\n");
+    // They have asked, and are silent since then for longer than a quarter of what is allowed.
+    let mut idle: Vec<_> = (0..199).map(|_| Client::connect(siege.address)).collect();
+    for client in &mut idle {
+        assert_eq!(client.send(&request("GET", "/open", &[], "")).response(false).status, 200);
+    }
+    std::thread::sleep(Duration::from_millis(2500));
+    for _ in 0..50 {
+        assert_eq!(ask(siege.address, "GET", "/open", &[], "").status, 200);
+    }
+    drop(idle);
     siege.lift();
 }
 

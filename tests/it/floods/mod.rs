@@ -52,7 +52,7 @@ struct Siege {
 }
 
 impl Siege {
-    /// Starts the program under [`LIMITS`], with `more` of `[limits]`.
+    /// Starts the program under [`LIMITS`], with `more` of `[limits]`, which goes before.
     fn lay(more: &str) -> Self {
         Self::with("", more, "")
     }
@@ -61,10 +61,13 @@ impl Siege {
     /// the witness asks for, `/api/other` is another; any other path is open.
     fn with(also: &str, more: &str, sections: &str) -> Self {
         let upstream = Upstream::answering(answer);
+        let usual = |line: &&str| line.split_once(" =").is_some_and(|(key, _)| !more.contains(key));
+        let limits: Vec<_> = LIMITS.lines().filter(usual).collect();
+        let limits = limits.join("\n");
         let (folder, _) = folder_with(&format!(
             "listen = [\"127.0.0.1:0\"{also}]\nworkers = 2\nunmatched = \"open\"\n{}\
              [[route]]\nname = \"guarded\"\npath = \"/api/guarded\"\n[[route]]\npath = \"/api/other\"\n\
-             [limits]\n{LIMITS}{more}\n\
+             [limits]\n{limits}\n{more}\n\
              [upstream]\nurl = \"http://{}\"\nidle_timeout = \"500ms\"\n\
              [admin]\nlisten = \"127.0.0.1:0\"\n{sections}",
             hotwax_issuer(),
