@@ -120,6 +120,11 @@ impl Activity {
         self.blocked.load(Relaxed)
     }
 
+    /// Whether nothing is asked, and nothing of an answer is still on its way out.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.in_flight() == 0 && self.open_head().is_none() && !self.is_blocked()
+    }
+
     /// What the peer may still spend on frames that carry nothing of a request.
     pub(super) fn credit(&self) -> usize {
         self.credit.load(Relaxed)

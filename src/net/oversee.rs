@@ -179,7 +179,10 @@ impl Overseer {
             self.rest();
         } else if now < since + limit {
             self.watch = Watch::Silence { mark, since, settled: true };
-            self.seat.fall_silent();
+            // Over HTTP/2 the rest of an answer may wait for a window, which does not show here.
+            if !self.http2 {
+                self.seat.fall_silent();
+            }
             self.timer.as_mut().reset(since + limit);
         } else if idle && self.closing.is_none() {
             return Some(Act::Shutdown);

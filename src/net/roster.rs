@@ -1,18 +1,24 @@
 //! The connections of one worker that can be spared: who goes where there is no place for a newcomer.
 //!
 //! A place costs a stranger nothing, so whoever takes them all and asks for nothing would keep everybody else out. A newcomer
-//! therefore gets the place of one that never brought a whole request, the oldest first, or else of one that has been
-//! silent for long, the longest first. Only where all are at work is it the newcomer who is refused.
+//! therefore gets the place of one that has had a while and never brought a whole request, the oldest first, or else of one
+//! that has been silent for long, the longest first. Where there is none it is the newcomer who is refused: were the young
+//! spared too, a crowd of newcomers would put each other out, and nobody be served.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::Peer;
 use super::activity::Activity;
+
+/// How long anybody may take to a first request, handshake included, before a newcomer is preferred.
+const WELCOME: Duration = Duration::from_secs(1);
 
 /// The connections of one worker. A clone is the same list.
 #[derive(Clone, Default)]
@@ -33,6 +39,7 @@ struct Entry {
     activity: Arc<Activity>,
     task: AbortHandle,
     peer: Peer,
+    since: Instant,
 }
 
 /// Whose place was given to a newcomer.
@@ -54,22 +61,27 @@ impl Roster {
     pub(super) fn enter(&self, number: u64, activity: Arc<Activity>, task: AbortHandle, peer: Peer) {
         let mut lists = self.0.borrow_mut();
         lists.strangers.insert(number);
-        lists.all.insert(number, Entry { activity, task, peer });
+        lists.all.insert(number, Entry { activity, task, peer, since: Instant::now() });
     }
 
     /// Ends a connection that can be spared, and says which; `None` where there is none.
     pub(super) fn make_room(&self) -> Option<Spared> {
         let mut lists = self.0.borrow_mut();
-        while let Some(number) = lists.strangers.pop_first() {
+        while let Some(number) = lists.strangers.first().copied() {
             // Who has asked meanwhile is no stranger, and is never looked at again.
-            if let Some(entry) = lists.all.get(&number).filter(|entry| entry.activity.requests() == 0) {
-                entry.task.abort();
-                return Some(Spared::Stranger(entry.peer));
-            }
+            let stranger = lists.all.get(&number).filter(|entry| entry.activity.requests() == 0);
+            match stranger.map(|entry| (entry.since.elapsed() < WELCOME, entry.task.clone(), entry.peer)) {
+                Some((true, ..)) => break,
+                Some((false, task, peer)) => {
+                    lists.strangers.remove(&number);
+                    task.abort();
+                    return Some(Spared::Stranger(peer));
+                }
+                None => lists.strangers.remove(&number),
+            };
         }
         while let Some((_, number)) = lists.silent.pop_first() {
-            let idle = |entry: &&Entry| entry.activity.in_flight() == 0 && entry.activity.open_head().is_none();
-            if let Some(entry) = lists.all.get(&number).filter(idle) {
+            if let Some(entry) = lists.all.get(&number).filter(|entry| entry.activity.is_at_rest()) {
                 entry.task.abort();
                 return Some(Spared::Silent);
             }
@@ -118,6 +130,7 @@ mod tests {
     use std::future::pending;
 
     use tokio::task::{LocalSet, spawn_local};
+    use tokio::time::sleep;
 
     use super::*;
 
@@ -128,7 +141,7 @@ mod tests {
         (roster.seat(number), activity)
     }
 
-    #[tokio::test(flavor = "current_thread")]
+    #[tokio::test(start_paused = true)]
     async fn strangers_go_first_then_the_silent_and_never_who_is_at_work() {
         let work = async {
             let roster = Roster::default();
@@ -142,8 +155,10 @@ mod tests {
             let gone = seats.remove(2);
             drop(gone);
             let stranger = Some(Spared::Stranger(Peer::Unix));
+            assert_eq!(spared(), Some(Spared::Silent), "nobody is put out who has only come");
+            sleep(WELCOME).await;
             assert_eq!([spared(), spared(), spared()], [stranger, stranger, stranger]);
-            assert_eq!([spared(), spared()], [Some(Spared::Silent), None]);
+            assert_eq!(spared(), None);
             drop(seats);
             let lists = roster.0.borrow();
             assert!(lists.all.is_empty() && lists.strangers.is_empty() && lists.silent.is_empty());
@@ -151,7 +166,7 @@ mod tests {
         LocalSet::new().run_until(work).await;
     }
 
-    #[tokio::test(flavor = "current_thread")]
+    #[tokio::test(start_paused = true)]
     async fn who_wakes_stays_and_who_falls_silent_again_is_the_last_in_turn() {
         let work = async {
             let roster = Roster::default();
