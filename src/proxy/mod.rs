@@ -13,6 +13,7 @@ mod limits;
 pub mod preview;
 mod report;
 mod respond;
+mod seeoff;
 mod settings;
 mod term;
 mod traffic;
@@ -44,6 +45,7 @@ use body::Stream;
 use forward::Facts;
 use limits::Limits;
 use respond::{Asker, is_grpc, preflight, refuse};
+use seeoff::see_off;
 use term::Term;
 use traffic::Traffic;
 
@@ -137,7 +139,7 @@ impl Proxy {
         let mut account = self.open(&epoch.front.log, conn, &request, asker);
         let head = match look(&request) {
             Ok(head) => head,
-            Err(rejection) => return self.refused(rejection, account, asker, settings),
+            Err(rejection) => return self.turned_away(request, rejection, account, asker, settings),
         };
         let host: Option<Arc<str>> = head.authority.map(|authority| authority.text.into());
         let is_preflight = head.is_preflight();
@@ -153,7 +155,7 @@ impl Proxy {
             Verdict::Allow(permit) => permit,
             Verdict::Reject(rejection) => {
                 self.give_way().await;
-                return self.refused(rejection, account, asker, settings);
+                return self.turned_away(request, rejection, account, asker, settings);
             }
         };
         if is_preflight && settings.cors.answer_preflight {
@@ -181,7 +183,7 @@ impl Proxy {
         };
         let limits = Limits::of(route, upstream, settings);
         if let Err(rejection) = limits.check_announced(&request) {
-            return self.refused(rejection, account, asker, settings);
+            return self.turned_away(request, rejection, account, asker, settings);
         }
         let upgrade = upgrade::wanted(&request);
         let facts = Facts { conn, trusted, host: host.as_deref(), id: asker.id(), upgrade };
@@ -283,6 +285,19 @@ impl Proxy {
         if count.is_multiple_of(REFUSALS) {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Refuses a request of which nothing was sent on.
+    fn turned_away(
+        &self,
+        request: Request<Incoming>,
+        rejection: Rejection,
+        account: Account,
+        asker: &Asker,
+        settings: &Settings,
+    ) -> Response<DownBody> {
+        see_off(request);
+        self.refused(rejection, account, asker, settings)
     }
 
     /// Closes the account of a refused request and answers it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::client::{Client, ask, request};
 use crate::harness::{Sidecar, eventually};
-use crate::http2::{HEADERS, Http2, get};
+use crate::http2::{DATA, END_HEADERS, END_STREAM, HEADERS, Http2, RST_STREAM, block, frame, get};
 use crate::tokens::hotwax_issuer;
 use crate::upstream::{Answer, Upstream, ok};
 
@@ -94,6 +94,35 @@ fn a_target_over_http2_is_judged_and_forwarded_without_its_fragment() {
     }
     let seen: Vec<String> = upstream.seen().iter().map(|seen| seen.target().to_owned()).collect();
     assert_eq!(seen, ["/", "/a", "/a?b", "/?b"]);
+}
+
+/// A refused POST over HTTP/2, its body still to come: what the answer is followed by.
+#[test]
+fn a_body_behind_its_refusal_over_http2_may_still_arrive() {
+    let upstream = Upstream::friendly();
+    let guarded = format!("{}[[route]]\npath = \"/guarded\"\n", hotwax_issuer());
+    let sidecar = Sidecar::start(&format!("unmatched = \"open\"\n{}{guarded}", upstream.line()));
+    let mut client = Http2::connect(sidecar.address);
+    let refused = |client: &mut Http2, stream: u32| {
+        client.send(&frame(HEADERS, END_HEADERS, stream, &block("POST", "/guarded", &[]))).unwrap();
+        let answer = client.next_of(DATA, Duration::from_secs(10)).expect("an answer");
+        assert!(String::from_utf8_lossy(&answer.payload).contains("credential_missing"));
+    };
+    // Some clients that are still sending lose the answer where the stream is reset behind it.
+    refused(&mut client, 1);
+    assert!(client.next_of(RST_STREAM, Duration::from_millis(200)).is_none(), "it was not given the time");
+    client.send(&frame(DATA, END_STREAM, 1, b"{}")).unwrap();
+    assert!(client.next_of(RST_STREAM, Duration::from_millis(1500)).is_none(), "it had ended");
+    // One that never ends, and one that is too much.
+    refused(&mut client, 3);
+    let reset = client.next_of(RST_STREAM, Duration::from_secs(10)).expect("a reset once that has lasted");
+    assert_eq!(reset.payload, [0; 4], "RFC 9113 section 8.1");
+    refused(&mut client, 5);
+    client.send(&frame(DATA, 0, 5, &[0; 16_384]).repeat(5)).unwrap();
+    assert!(client.next_of(RST_STREAM, Duration::from_millis(800)).is_some(), "nobody wants as much");
+    client.send(&get(7, "/open")).unwrap();
+    assert!(client.next_of(HEADERS, Duration::from_secs(10)).is_some(), "the connection goes on");
+    assert_eq!(upstream.seen().len(), 1);
 }
 
 #[test]
