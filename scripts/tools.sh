@@ -44,17 +44,28 @@ need_upstreams() {
         { echo "real servers are needed: apt-get install ${lacking[*]}" >&2; exit 2; }
 }
 
-# A Python that signs and reads tokens by libraries of its own. Sets `python`, to nothing where none can be had.
+# A Python that has libraries of its own for tokens and for HTTP. Sets `python`, to nothing where none can be had.
 need_python() {
-    local libraries='import cryptography; from jwt import PyJWK' venv=target/venv
+    local libraries='import cryptography, h2, httpx; from jwt import PyJWK' venv=target/venv
     for python in python3 "$venv/bin/python"; do
         "$python" -c "$libraries" 2>/dev/null && return
     done
-    echo "installing with pip: cryptography, pyjwt"
+    echo "installing with pip: cryptography, pyjwt, httpx[http2]"
     python3 -m venv "$venv" 2>/dev/null || { apt_install python3-venv && python3 -m venv "$venv"; } || true
-    "$venv/bin/pip" install --quiet cryptography pyjwt && return
+    "$venv/bin/pip" install --quiet cryptography pyjwt 'httpx[http2]' && return
     python=
-    echo "SKIPPED: no Python with cryptography and pyjwt, and it cannot be installed here"
+    echo "SKIPPED: no Python with cryptography, pyjwt and httpx[http2], and it cannot be installed here"
+}
+
+# Clients that are played against waxseal in the long run, beside that Python.
+need_clients() {
+    local lacking=()
+    command -v curl >/dev/null || lacking+=(curl)
+    command -v node >/dev/null || lacking+=(nodejs)
+    command -v javac >/dev/null || lacking+=(default-jdk-headless)
+    [ ${#lacking[@]} = 0 ] || apt_install "${lacking[@]}" ||
+        { echo "clients are needed: install ${lacking[*]}" >&2; exit 2; }
+    export WAXSEAL_CLIENTS=all
 }
 
 # Counts which lines ran. Rust 1.95 writes what LLVM 22 reads.
