@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::account::Account;
+use super::asked::Asked;
 use super::headers::clean_trailers;
 use super::respond::last_trailers;
 use super::term::Term;
@@ -31,6 +32,8 @@ struct Rising {
     /// Bytes that are permitted; `None`: any number.
     limit: Option<u64>,
     stall: Stall,
+    /// Present while it is not asked for.
+    asked: Option<Asked>,
 }
 
 impl UpBody {
@@ -42,8 +45,16 @@ impl UpBody {
         stall: Option<Duration>,
     ) -> (Self, Rc<Traffic>) {
         let traffic = Rc::new(Traffic::new(stall));
-        let rising = Rising { incoming, traffic: Rc::clone(&traffic), rules, limit, stall: Stall::new(stall) };
+        let rising =
+            Rising { incoming, traffic: Rc::clone(&traffic), rules, limit, stall: Stall::new(stall), asked: None };
         (Self(Some(Box::new(rising))), traffic)
+    }
+
+    /// Lets nothing of it come before it is asked for.
+    pub(super) fn wait_for(&mut self, asked: Asked) {
+        if let Some(rising) = &mut self.0 {
+            rising.asked = Some(asked);
+        }
     }
 }
 
@@ -74,6 +85,10 @@ impl Body for UpBody {
 
 impl Rising {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if let Some(asked) = &mut self.asked {
+            ready!(Pin::new(asked).poll(cx));
+            self.asked = None;
+        }
         let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Pending if self.stall.poll(cx).is_ready() => return Poll::Ready(Some(Err(Broken::Stalled))),
             Poll::Pending => return Poll::Pending,

@@ -4,6 +4,7 @@
 //! the gate, spend the permit, send, and stream both ways. Everything else in this room is one of these steps.
 
 mod account;
+mod asked;
 mod body;
 mod client;
 mod forward;
@@ -41,6 +42,7 @@ pub use settings::{Answers, Cors, Settings, Style, Trust};
 pub use traffic::Broken;
 
 use account::Account;
+use asked::Asked;
 use body::Stream;
 use forward::Facts;
 use limits::Limits;
@@ -223,7 +225,12 @@ impl Proxy {
         if let Some(traffic) = &traffic {
             account.carries(Rc::clone(traffic));
         }
-        let request = forward::prepare(request, permit, facts, &epoch.snapshot, upstream.settings());
+        let expects = asked::expects(&request);
+        let mut request = forward::prepare(request, permit, facts, &epoch.snapshot, upstream.settings());
+        if expects {
+            let asked = Asked::told_by_upstream(&mut request);
+            request.body_mut().wait_for(asked);
+        }
         let progress = traffic.as_deref().map(|traffic| &traffic.progress);
         let sent = self.pool.send(upstream, request, limits.answer, progress);
         let answer = match limits.overall {

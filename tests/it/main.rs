@@ -17,6 +17,7 @@ mod cli;
 mod client;
 mod documents;
 mod drills;
+mod expect;
 mod explain;
 mod faults;
 mod floods;
