@@ -12,16 +12,19 @@ use std::time::Duration;
 
 use http::header::EXPECT;
 use http::{HeaderValue, Request, StatusCode, Version};
+use http_body::Body;
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
-/// How long the upstream may take to ask. Servers that know nothing of it never do, and clients give up too.
+/// How long the upstream may take to ask at most. Servers that know nothing of it never do, and clients give up too.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether the client of a request waits with its body until it is asked for. Over HTTP/2 nobody here could tell it.
-pub(super) fn expects<B>(request: &Request<B>) -> bool {
-    let expected = request.headers().get(EXPECT).map(HeaderValue::as_bytes);
-    request.version() == Version::HTTP_11 && expected.is_some_and(|word| word.eq_ignore_ascii_case(b"100-continue"))
+pub(super) fn expects<B: Body>(request: &Request<B>) -> bool {
+    let expected = || request.headers().get(EXPECT).map(HeaderValue::as_bytes);
+    request.version() == Version::HTTP_11
+        && !request.body().is_end_stream()
+        && expected().is_some_and(|word| word.eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// Resolves when the body may come.
@@ -31,8 +34,9 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// What the body of a request waits for, of which the upstream tells that it is sent to.
-    pub(super) fn told_by_upstream<B>(request: &mut Request<B>) -> Self {
+    /// What the body of a request waits for, of which the upstream tells that it is sent to. `stall`: how long a body may
+    /// stand still, of which this takes the smaller part.
+    pub(super) fn told_by_upstream<B>(request: &mut Request<B>, stall: Duration) -> Self {
         let (tell, word) = oneshot::channel();
         // The library calls it from one thread, and cannot know.
         let tell = Mutex::new(Some(tell));
@@ -43,7 +47,7 @@ impl Asked {
                 let _ = tell.send(());
             }
         });
-        Self { word: Some(word), patience: Box::pin(sleep(PATIENCE)) }
+        Self { word: Some(word), patience: Box::pin(sleep(PATIENCE.min(stall / 2))) }
     }
 }
 

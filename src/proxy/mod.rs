@@ -228,7 +228,7 @@ impl Proxy {
         let expects = asked::expects(&request);
         let mut request = forward::prepare(request, permit, facts, &epoch.snapshot, upstream.settings());
         if expects {
-            let asked = Asked::told_by_upstream(&mut request);
+            let asked = Asked::told_by_upstream(&mut request, limits.body_stall);
             request.body_mut().wait_for(asked);
         }
         let progress = traffic.as_deref().map(|traffic| &traffic.progress);
