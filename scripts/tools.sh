@@ -65,7 +65,6 @@ need_clients() {
     command -v javac >/dev/null || lacking+=(default-jdk-headless)
     [ ${#lacking[@]} = 0 ] || apt_install "${lacking[@]}" ||
         { echo "clients are needed: install ${lacking[*]}" >&2; exit 2; }
-    export WAXSEAL_CLIENTS=all
 }
 
 # Counts which lines ran. Rust 1.95 writes what LLVM 22 reads.

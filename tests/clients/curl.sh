@@ -37,8 +37,8 @@ ask "${options[@]}" -N "$base/open/events" | { first=
     done
     [ $(($(date +%s%N) - first)) -gt 400000000 ] && late=true || late=false
     said events "$count $late"; }
-ask "${options[@]}" -I -D "$folder/head" -o /dev/null "$base/open/large"
-said head "$(sed -n '1s/^[^ ]* \([0-9]*\).*/\1/p' "$folder/head") $(sed -n 's/^content-length: *\([0-9]*\).*/\1/Ip' "$folder/head") 0"
+size=$(ask "${options[@]}" -I -D "$folder/head" -o /dev/null -w '%{size_download}' "$base/open/large")
+said head "$(sed -n '1s/^[^ ]* \([0-9]*\).*/\1/p' "$folder/head") $(sed -n 's/^content-length: *\([0-9]*\).*/\1/Ip' "$folder/head") $size"
 said empty "$(ask "${options[@]}" -o "$out" -w '%{http_code} %{size_download}' "$base/open/empty")"
 status=$(ask "${options[@]}" -D "$folder/head" -o /dev/null -w '%{http_code}' "$base/open/moved")
 said moved "$status $(sed -n 's/^location: *\([^\r]*\).*/\1/Ip' "$folder/head")"
